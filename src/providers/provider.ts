@@ -1,0 +1,192 @@
+import type { Readable } from 'node:stream';
+
+/**
+ * How mailquay speaks to a mailbox, whoever keeps it. Each folder beside this file implements it, and
+ * test/conformance holds them all to it. A provider reads no store and makes no decision: it returns values.
+ */
+export interface MailProvider<Settings, Secret> {
+  readonly name: string;
+  /** Logs in everywhere the settings lead and says what was found; throws a {@link ProviderError} with the server's words. */
+  verify(account: Account<Settings, Secret>, signal: AbortSignal): Promise<VerifiedMailbox>;
+  /** A mailbox that connects when it is first used. */
+  open(account: Account<Settings, Secret>): Mailbox;
+}
+
+/** Where a mailbox is and how to enter it. */
+export interface Account<Settings, Secret> {
+  settings: Settings;
+  secret: Secret;
+}
+
+export interface VerifiedMailbox {
+  capabilities: Capabilities;
+}
+
+/** What services may ask about a provider, instead of its name. */
+export interface Capabilities {
+  /** A message may lie in many folders at once (labels); otherwise each copy is in one. */
+  labels: boolean;
+  /** The provider groups threads itself. */
+  nativeThreads: boolean;
+  /** The provider tells of changes by itself (IDLE, push); otherwise only asking finds them. */
+  push: boolean;
+}
+
+export interface Mailbox {
+  /** All folders, complete, with a cheap observation of each where the server gives one. */
+  folders(signal: AbortSignal): Promise<RemoteFolder[]>;
+  /** Opens a folder for reading and returns the consistent observation that cursors are made from. */
+  open(path: string, signal: AbortSignal): Promise<OpenFolder>;
+  /**
+   * Waits for hints of change until the signal ends it or the connection breaks (then it throws).
+   * A hint is never the truth: who gets one asks `folders` or `open`.
+   */
+  watch(paths: WatchRequest, onHint: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
+  /** The raw message, or a byte range of it, as a stream. */
+  fetchRaw(location: RemoteLocation, range: ByteRange | null, signal: AbortSignal): Promise<Readable>;
+  close(): Promise<void>;
+}
+
+export interface RemoteFolder {
+  path: string;
+  /** Decoded name as the user knows it, with its hierarchy. */
+  name: string;
+  delimiter: string | null;
+  parentPath: string | null;
+  /** RFC 6154 use, in the standard's spelling: \Inbox \Sent \Drafts \Trash \Junk \Archive \All \Flagged \Important. */
+  specialUse: string | null;
+  /** False for folders that only hold other folders (\Noselect). */
+  selectable: boolean;
+  /** The server's own stable id of the folder (OBJECTID), where there is one. */
+  remoteId: string | null;
+  /** From LIST-STATUS or STATUS; null when the server did not say. */
+  status: FolderStatus | null;
+}
+
+export interface FolderStatus {
+  uidValidity: number;
+  uidNext: number | null;
+  messages: number | null;
+  unseen: number | null;
+  highestModseq: number | null;
+}
+
+export interface WatchRequest {
+  /** The folder that is watched at once; others as the server allows (NOTIFY). */
+  path: string;
+}
+
+export type Hint =
+  /** Watching has begun: what happened before is for the reconciling scan. `all`: every folder is watched. */
+  { kind: 'watching'; all: boolean } | { kind: 'changed'; path: string | null };
+
+export interface RemoteLocation {
+  path: string;
+  uidValidity: number;
+  uid: number;
+}
+
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
+/** A folder that is selected on a connection of its own until it is closed. */
+export interface OpenFolder {
+  readonly path: string;
+  readonly uidValidity: number;
+  readonly uidNext: number;
+  readonly exists: number;
+  /** 0 when the server keeps no modification sequences (CONDSTORE) for this folder. */
+  readonly highestModseq: number;
+  /** True when `fetchIdentities` gives a server-made stable id for each message (EMAILID, X-GM-MSGID). */
+  readonly stableIds: boolean;
+  /** All UIDs in [from, to], ascending. */
+  uids(from: number, to: number): Promise<number[]>;
+  /** Flags of all messages in [from, to]. UIDs that do not come back are not there. */
+  flags(from: number, to: number): Promise<RemoteFlags[]>;
+  /** What changed since a modification sequence: flags, and with QRESYNC the vanished UIDs (else null: compare `uids`). */
+  changes(sinceModseq: number, knownUids: { from: number; to: number }): Promise<FolderChanges>;
+  /** Cheap identities, without bodies. */
+  identities(uids: number[]): Promise<RemoteIdentity[]>;
+  /** Whole messages, in the order given. Those that are gone, or resist, come back in `missing`/`failed`. */
+  messages(uids: number[]): AsyncIterable<RemoteMessage>;
+  /** Throws ProviderError('changed') when the folder is no longer the one that was opened (UIDVALIDITY). */
+  assertUnchanged(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RemoteFlags {
+  uid: number;
+  flags: Flags;
+}
+
+export interface Flags {
+  seen: boolean;
+  flagged: boolean;
+  answered: boolean;
+  draft: boolean;
+  /** Everything else the server lists, sorted. */
+  keywords: string[];
+}
+
+export interface FolderChanges {
+  flags: RemoteFlags[];
+  vanished: number[] | null;
+  highestModseq: number;
+}
+
+export interface RemoteIdentity extends RemoteFlags {
+  remoteId: string | null;
+  internalDate: number;
+  size: number;
+  /** SHA-256 of the header section, first 16 bytes; null when not asked for (stableIds). */
+  headerDigest: Buffer | null;
+}
+
+export interface RemoteMessage extends RemoteFlags {
+  remoteId: string | null;
+  /** Unix seconds. */
+  internalDate: number;
+  raw: Buffer;
+}
+
+export type ProviderErrorKind =
+  /** The server refused the login. */
+  | 'authentication'
+  /** Could not be reached, or the connection broke: try again later. */
+  | 'network'
+  /** The server asks for patience: THROTTLED, UNAVAILABLE, INUSE, OVERQUOTA, LIMIT. */
+  | 'busy'
+  /** The folder is not there any more. */
+  | 'no_folder'
+  /** What was opened is not what is there now (UIDVALIDITY): start over with this folder. */
+  | 'changed'
+  /** The host may not be dialled (private range). */
+  | 'forbidden_host'
+  /** The TLS handshake or certificate failed. */
+  | 'tls'
+  /** The server broke the protocol or refused a command. */
+  | 'protocol';
+
+/** What went wrong at the provider, with the server's own words in `response`. */
+export class ProviderError extends Error {
+  override name = 'ProviderError';
+  readonly kind: ProviderErrorKind;
+  /** The server's words, untouched; undefined when it did not speak. */
+  readonly response: string | undefined;
+  readonly code: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    kind: ProviderErrorKind,
+    message: string,
+    options: { response?: string; code?: string; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = kind;
+    this.response = options.response;
+    this.code = options.code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}
