@@ -3,7 +3,7 @@ import { findProgram } from './process.ts';
 
 export type Part = 'dovecot' | 'postfix';
 
-const PACKAGES: Record<Part, string> = {
+export const PACKAGES: Record<Part, string> = {
   dovecot: 'dovecot-imapd dovecot-lmtpd',
   postfix: 'postfix',
 };

@@ -1,14 +1,13 @@
 /** A private Dovecot on loopback: own folder, own ports, own users; as many as tests want at once. */
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { requireTestbed } from './available.ts';
-import { selfSigned } from './certificate.ts';
+import { type CertificateFiles, selfSigned } from './certificate.ts';
 import { type DovecotSettings, dovecotConfig } from './dovecot-config.ts';
 import { DovecotUsers, dictConfig, type MailUser } from './dovecot-users.ts';
 import { type Appended, type AppendOptions, imapAppend, lmtpDeliver } from './inject.ts';
+import { privateDir } from './private-dir.ts';
 import { endChild, freePorts, hasEnded, run, signalTree, spawnDaemon, waitForGreeting } from './process.ts';
 import { mailOwner } from './vmail.ts';
 
@@ -67,6 +66,7 @@ export class Dovecot {
   readonly lmtpPort: number;
   /** PEM of the self-signed certificate, to be trusted by tests; valid for localhost and 127.0.0.1. */
   readonly certificate: string | undefined;
+  readonly certificateFiles: CertificateFiles | undefined;
   readonly users: DovecotUsers;
   readonly #temporary: boolean;
   readonly #config: string;
@@ -84,7 +84,11 @@ export class Dovecot {
     this.imapPort = settings.imapPort;
     this.imapsPort = settings.imapsPort;
     this.lmtpPort = settings.lmtpPort;
-    this.certificate = settings.certificateFile ? readFileSync(settings.certificateFile, 'utf8') : undefined;
+    const { certificateFile, keyFile } = settings;
+    if (certificateFile && keyFile) {
+      this.certificateFiles = { certificateFile, keyFile };
+      this.certificate = readFileSync(certificateFile, 'utf8');
+    }
     this.users = new DovecotUsers(`${this.dir}/users`, `${this.dir}/mail`, owner);
     this.#temporary = temporary;
     this.#owner = owner;
@@ -94,7 +98,7 @@ export class Dovecot {
 
   /** Writes the folder and the configuration; `start()` then runs it. */
   static async prepare(options: DovecotOptions, owner: { uid: number; gid: number }): Promise<Dovecot> {
-    const dir = options.dir ?? mkdtempSync(path.join(os.tmpdir(), 'mq-dovecot-'));
+    const dir = options.dir ?? privateDir('dovecot');
     for (const folder of ['', 'run', 'mail', 'state']) {
       mkdirSync(`${dir}/${folder}`, { recursive: true });
       chmodSync(`${dir}/${folder}`, 0o755);
