@@ -91,26 +91,31 @@ export interface ByteRange {
   length: number;
 }
 
-/** A folder that is selected on a connection of its own until it is closed. */
+/** A folder that is selected on a connection until it is closed, and what was seen of it at that moment. */
 export interface OpenFolder {
   readonly path: string;
   readonly uidValidity: number;
-  readonly uidNext: number;
+  /** Null when the server did not say. */
+  readonly uidNext: number | null;
   readonly exists: number;
   /** 0 when the server keeps no modification sequences (CONDSTORE) for this folder. */
   readonly highestModseq: number;
-  /** True when `fetchIdentities` gives a server-made stable id for each message (EMAILID, X-GM-MSGID). */
+  /** True when `identities` gives a server-made stable id for each message (EMAILID, X-GM-MSGID). */
   readonly stableIds: boolean;
-  /** All UIDs in [from, to], ascending. */
-  uids(from: number, to: number): Promise<number[]>;
-  /** Flags of all messages in [from, to]. UIDs that do not come back are not there. */
+  /** UIDs of about the last `count` messages, ascending, without looking at the whole folder. */
+  newestUids(count: number): Promise<number[]>;
+  /** All UIDs in [from, to], ascending; `to` null means to the end. */
+  uids(from: number, to: number | null): Promise<number[]>;
+  /** Which of these UIDs are there: the second opinion before anything is taken for deleted. */
+  present(uids: number[]): Promise<number[]>;
+  /** Flags of all messages in [from, to]. */
   flags(from: number, to: number): Promise<RemoteFlags[]>;
-  /** What changed since a modification sequence: flags, and with QRESYNC the vanished UIDs (else null: compare `uids`). */
-  changes(sinceModseq: number, knownUids: { from: number; to: number }): Promise<FolderChanges>;
-  /** Cheap identities, without bodies. */
+  /** What changed in [from, to] since a modification sequence. */
+  changes(sinceModseq: number, from: number, to: number): Promise<FolderChanges>;
+  /** Cheap identities, without bodies. Messages that are gone do not come back. */
   identities(uids: number[]): Promise<RemoteIdentity[]>;
-  /** Whole messages, in the order given. Those that are gone, or resist, come back in `missing`/`failed`. */
-  messages(uids: number[]): AsyncIterable<RemoteMessage>;
+  /** Whole messages, in the order given. Those that are gone do not come back. */
+  messages(uids: number[]): AsyncIterable<RemoteMessage | UnreadableMessage>;
   /** Throws ProviderError('changed') when the folder is no longer the one that was opened (UIDVALIDITY). */
   assertUnchanged(): Promise<void>;
   close(): Promise<void>;
@@ -132,15 +137,15 @@ export interface Flags {
 
 export interface FolderChanges {
   flags: RemoteFlags[];
-  vanished: number[] | null;
-  highestModseq: number;
+  /** UID ranges that the server calls gone: a hint to check with `present`. Null: it does not tell, compare `uids`. */
+  vanished: { from: number; to: number }[] | null;
 }
 
 export interface RemoteIdentity extends RemoteFlags {
   remoteId: string | null;
   internalDate: number;
   size: number;
-  /** SHA-256 of the header section, first 16 bytes; null when not asked for (stableIds). */
+  /** First half of the fingerprint (mail/fingerprint.ts); null when stable ids make it needless. */
   headerDigest: Buffer | null;
 }
 
@@ -149,6 +154,14 @@ export interface RemoteMessage extends RemoteFlags {
   /** Unix seconds. */
   internalDate: number;
   raw: Buffer;
+  /** Why `raw` is not the whole message; null when it is. */
+  truncated: string | null;
+}
+
+/** A message that the server lists and does not give. */
+export interface UnreadableMessage {
+  uid: number;
+  unreadable: string;
 }
 
 export type ProviderErrorKind =

@@ -253,9 +253,7 @@ CREATE TABLE sync_states (
   started_at timestamptz,
   initial_done_at timestamptz,
   last_success_at timestamptz,
-  failures integer NOT NULL DEFAULT 0,
   last_error text,
-  next_attempt_at timestamptz,
   PRIMARY KEY (grant_id),
   FOREIGN KEY (application_id, grant_id) REFERENCES grants (application_id, id)
 );
@@ -265,7 +263,9 @@ CREATE TABLE leases (
   grant_id uuid PRIMARY KEY,
   owner text NOT NULL,
   token bigint NOT NULL,
-  expires_at timestamptz NOT NULL
+  expires_at timestamptz NOT NULL,
+  failures integer NOT NULL DEFAULT 0,   -- in a row; reset by a sync that succeeded
+  not_before timestamptz                 -- back-off: nobody claims the grant earlier
 );
 CREATE INDEX leases_by_expiry ON leases (expires_at);
 COMMENT ON TABLE leases IS 'kind: queue. Who syncs a grant; the token fences late writes of an earlier owner.';

@@ -1,0 +1,185 @@
+import { ImapFlow } from 'imapflow';
+import type { Account } from '../provider.ts';
+import { ProviderError } from '../provider.ts';
+import { toProviderError } from './errors.ts';
+import type { ImapSecret, ImapSettings } from './settings.ts';
+
+/** What a provider needs from outside to dial a host that a user named. */
+export interface Dialer {
+  /** The addresses that may be dialled for a host; throws ProviderError when there is none. */
+  resolve(host: string): Promise<{ address: string; servername: string | undefined }[]>;
+}
+
+/** TCP, TLS and greeting together, in ms. */
+const CONNECT_TIMEOUT_MS = 15_000;
+/** Login included: some servers take 5 s to answer a wrong password. */
+const LOGIN_TIMEOUT_MS = 30_000;
+/** A connection on which nothing moves is dead after this long, in ms (outside IDLE). */
+const SOCKET_TIMEOUT_MS = 60_000;
+/** IDLE is renewed this often, in ms: a dead socket is noticed by the DONE that gets no answer. RFC 2177 allows 29 min. */
+export const IDLE_RENEWAL_MS = 2 * 60_000;
+/** The largest mail that is read whole, in bytes; of a larger one only the headers. */
+export const MAX_MESSAGE_BYTES = 160 * 1024 * 1024;
+
+export interface ClientOptions {
+  /** Asks for QRESYNC, so that vanished messages are told by UID. */
+  qresync?: boolean;
+}
+
+/**
+ * Opens one logged-in IMAP connection to the very address that the dialler allowed, or throws a
+ * {@link ProviderError}. The caller closes it.
+ */
+export async function connect(
+  account: Account<ImapSettings, ImapSecret>,
+  dialer: Dialer,
+  signal: AbortSignal,
+  options: ClientOptions = {},
+): Promise<ImapFlow> {
+  const { settings, secret } = account;
+  const addresses = await dialer.resolve(settings.imap_host);
+  let lastError: unknown;
+  for (const { address, servername } of addresses) {
+    signal.throwIfAborted();
+    const client = new ImapFlow({
+      host: address,
+      port: settings.imap_port,
+      secure: settings.imap_security === 'tls',
+      doSTARTTLS: settings.imap_security === 'tls' ? undefined : settings.imap_security === 'starttls',
+      // Without a name (an IP literal) the certificate is checked against the address.
+      servername,
+      tls: { servername, minVersion: 'TLSv1.2' },
+      auth: { user: settings.imap_username, pass: secret.imap_password },
+      clientInfo: { name: 'mailquay' },
+      logger: false,
+      disableAutoIdle: true,
+      disableBinary: true,
+      qresync: options.qresync ?? true,
+      maxIdleTime: IDLE_RENEWAL_MS,
+      connectionTimeout: CONNECT_TIMEOUT_MS,
+      greetingTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SOCKET_TIMEOUT_MS,
+      maxLiteralSize: MAX_MESSAGE_BYTES,
+      maxResponseSize: MAX_MESSAGE_BYTES + 1024 * 1024,
+    });
+    // Errors also reject the command in flight; without a listener they would end the process.
+    client.on('error', () => {});
+    boundVanished(client);
+    try {
+      await withDeadline(client, LOGIN_TIMEOUT_MS, signal, 'connect and log in', () => client.connect());
+      return client;
+    } catch (error) {
+      client.close();
+      const failure = toProviderError(error);
+      // Another address of the same host may answer; a refusal by the server is final.
+      if (failure.kind !== 'network') throw failure;
+      lastError = failure;
+    }
+  }
+  throw lastError ?? new ProviderError('network', `No address of ${settings.imap_host} could be dialled.`);
+}
+
+/**
+ * Runs one command with a wall-clock limit of our own: imapflow's socket timeout does not fire while
+ * bytes keep dripping. On timeout or abort the connection is closed, since its state is unknown.
+ */
+export async function withDeadline<T>(
+  client: ImapFlow,
+  ms: number,
+  signal: AbortSignal,
+  what: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort: (() => void) | undefined;
+  const ended = new Promise<never>((_, reject) => {
+    const end = (error: unknown) => {
+      client.close();
+      reject(error);
+    };
+    timer = setTimeout(
+      () => end(new ProviderError('network', `The server did not finish in ${ms / 1000} s: ${what}.`, { code: 'ETIMEDOUT' })),
+      ms,
+    );
+    onAbort = () => end(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  ended.catch(() => {});
+  try {
+    return await Promise.race([work(), ended]);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw toProviderError(error);
+  } finally {
+    clearTimeout(timer);
+    if (onAbort) signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** An inclusive range of UIDs that the server says are gone. */
+export interface UidRange {
+  from: number;
+  to: number;
+}
+
+export interface UntaggedResponse {
+  command: string;
+  attributes?: { type?: string; value?: unknown }[];
+}
+
+/** The part of imapflow's connection that we hook into. */
+export interface ImapHooks {
+  untaggedHandlers: Record<string, ((untagged: UntaggedResponse) => Promise<void>) | null>;
+  exec(
+    command: string,
+    attributes: unknown[] | false,
+    options?: { untagged?: Record<string, (untagged: UntaggedResponse) => Promise<void>> },
+  ): Promise<{ next(): void }>;
+  untaggedVanished(untagged: UntaggedResponse, mailbox?: unknown): Promise<void>;
+}
+
+/** Rejects when the connection ends, with the error that ended it. */
+export function connectionEnd(client: ImapFlow): Promise<never> {
+  const broken = new Promise<never>((_, reject) => {
+    let cause: unknown;
+    client.on('error', (error: unknown) => {
+      cause = error;
+    });
+    client.on('close', () =>
+      reject(cause ? toProviderError(cause) : new ProviderError('network', client.byeReason || 'The server closed the connection.')),
+    );
+  });
+  broken.catch(() => {});
+  return broken;
+}
+
+/** Most ranges that are kept between two looks; more than that means "compare everything". */
+const MAX_VANISHED_RANGES = 10_000;
+
+/**
+ * Replaces imapflow's walk over each vanished UID, which one hostile `VANISHED 1:4294967295` keeps busy
+ * for seconds: ranges are kept as ranges and become a single 'vanished' event.
+ */
+function boundVanished(client: ImapFlow): void {
+  const hooks = client as unknown as ImapHooks;
+  hooks.untaggedVanished = async (untagged) => {
+    const set = untagged.attributes?.findLast((a) => typeof a?.value === 'string')?.value;
+    if (typeof set !== 'string') return;
+    client.emit('vanished', parseUidSet(set));
+  };
+  hooks.untaggedHandlers.VANISHED = (untagged) => hooks.untaggedVanished(untagged);
+}
+
+/** Parses a UID set such as `1:5,9`; bad members are left out, order is kept. */
+export function parseUidSet(set: string): UidRange[] {
+  const ranges: UidRange[] = [];
+  for (const part of set.split(',', MAX_VANISHED_RANGES)) {
+    const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(part);
+    if (!match) continue;
+    const a = Number(match[1]);
+    const b = Number(match[2] ?? match[1]);
+    ranges.push({ from: Math.min(a, b), to: Math.max(a, b) });
+  }
+  return ranges;
+}

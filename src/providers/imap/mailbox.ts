@@ -1,0 +1,178 @@
+import { Readable } from 'node:stream';
+import type { ImapFlow } from 'imapflow';
+import type {
+  Account,
+  ByteRange,
+  Hint,
+  Mailbox,
+  OpenFolder,
+  RemoteFolder,
+  RemoteLocation,
+  WatchRequest,
+} from '../provider.ts';
+import { ProviderError } from '../provider.ts';
+import { connect, type Dialer, MAX_MESSAGE_BYTES } from './connection.ts';
+import { listFolders } from './folders.ts';
+import { select } from './select.ts';
+import { SelectedFolder } from './selected-folder.ts';
+import type { ImapSecret, ImapSettings } from './settings.ts';
+import { Watcher } from './watch.ts';
+
+/** Connections for work beside the watching one: history and live side by side, and reads for the API. */
+const MAX_WORK_CONNECTIONS = 3;
+/** A work connection that nobody uses is closed after this long, in ms. */
+const WORK_IDLE_MS = 20_000;
+
+interface WorkConnection {
+  client: ImapFlow | null;
+  busy: boolean;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** A mailbox over IMAP: one watching connection, and a few for work that come and go. */
+export class ImapMailbox implements Mailbox {
+  readonly #account: Account<ImapSettings, ImapSecret>;
+  readonly #dialer: Dialer;
+  readonly #closed = new AbortController();
+  readonly #work: WorkConnection[] = [];
+  readonly #waiting: (() => void)[] = [];
+  /** Lowered when the server allows fewer connections than we would like. */
+  #maxWork = MAX_WORK_CONNECTIONS;
+  #watcher: Watcher | null = null;
+
+  constructor(account: Account<ImapSettings, ImapSecret>, dialer: Dialer) {
+    this.#account = account;
+    this.#dialer = dialer;
+  }
+
+  async folders(signal: AbortSignal): Promise<RemoteFolder[]> {
+    const ended = this.#until(signal);
+    const watcher = this.#watcher;
+    if (watcher?.ready) {
+      return watcher.use((client) => listFolders(client, ended));
+    }
+    return this.#withWork(ended, (client) => listFolders(client, ended));
+  }
+
+  async open(path: string, signal: AbortSignal): Promise<OpenFolder> {
+    const ended = this.#until(signal);
+    if (this.#watcher?.ready && this.#watcher.path === path) return this.#watcher.borrow(ended);
+    const work = await this.#acquire(ended);
+    try {
+      return await select(work.client as ImapFlow, path, ended, () => this.#release(work));
+    } catch (error) {
+      this.#release(work);
+      throw error;
+    }
+  }
+
+  async watch(request: WatchRequest, onHint: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
+    const ended = this.#until(signal);
+    const client = await connect(this.#account, this.#dialer, ended);
+    const watcher = new Watcher(client, request.path, onHint, ended);
+    try {
+      await watcher.run(() => {
+        this.#watcher = watcher;
+      });
+    } finally {
+      if (this.#watcher === watcher) this.#watcher = null;
+      client.close();
+    }
+  }
+
+  async fetchRaw(location: RemoteLocation, range: ByteRange | null, signal: AbortSignal): Promise<Readable> {
+    const folder = await this.open(location.path, signal);
+    // The selected folder releases its connection when the stream has ended, however it ends.
+    try {
+      if (folder.uidValidity !== location.uidValidity) {
+        throw new ProviderError('changed', 'The folder has a new UIDVALIDITY; its messages are being matched anew.');
+      }
+      if (!(folder instanceof SelectedFolder)) throw new Error('not an IMAP folder');
+      const stream = Readable.from(folder.raw(location.uid, range ?? { offset: 0, length: MAX_MESSAGE_BYTES }), {
+        objectMode: false,
+      });
+      stream.once('close', () => void folder.close());
+      return stream;
+    } catch (error) {
+      await folder.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new ProviderError('network', 'The mailbox was closed.'));
+    for (const work of this.#work) {
+      clearTimeout(work.timer);
+      work.client?.close();
+    }
+  }
+
+  #until(signal: AbortSignal): AbortSignal {
+    return AbortSignal.any([signal, this.#closed.signal]);
+  }
+
+  async #withWork<T>(signal: AbortSignal, use: (client: ImapFlow) => Promise<T>): Promise<T> {
+    const work = await this.#acquire(signal);
+    try {
+      return await use(work.client as ImapFlow);
+    } finally {
+      this.#release(work);
+    }
+  }
+
+  async #acquire(signal: AbortSignal): Promise<WorkConnection> {
+    for (;;) {
+      signal.throwIfAborted();
+      const idle = this.#work.find((w) => !w.busy && w.client?.usable) ?? this.#work.find((w) => !w.busy);
+      const work = idle ?? (this.#work.length < this.#maxWork ? { client: null, busy: false, timer: undefined } : null);
+      if (work) {
+        if (!idle) this.#work.push(work);
+        work.busy = true;
+        clearTimeout(work.timer);
+        try {
+          if (!work.client?.usable) {
+            work.client?.close();
+            work.client = await connect(this.#account, this.#dialer, signal);
+          }
+          return work;
+        } catch (error) {
+          this.#drop(work);
+          // "Too many connections" comes as a refused login or a BYE: others of ours are open, so wait for one.
+          const others = this.#work.some((w) => w.client?.usable);
+          if (!others || signal.aborted) throw error;
+          this.#maxWork = Math.max(1, this.#work.length);
+        }
+      }
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#waiting.push(wake);
+        signal.addEventListener('abort', wake, { once: true });
+      });
+    }
+  }
+
+  #release(work: WorkConnection): void {
+    if (!work.busy) return;
+    work.busy = false;
+    if (!work.client?.usable) {
+      this.#drop(work);
+    } else {
+      work.timer = setTimeout(() => this.#drop(work), WORK_IDLE_MS);
+      work.timer.unref();
+    }
+    this.#waiting.shift()?.();
+  }
+
+  #drop(work: WorkConnection): void {
+    clearTimeout(work.timer);
+    work.client?.close();
+    work.client = null;
+    work.busy = false;
+    const at = this.#work.indexOf(work);
+    if (at >= 0) this.#work.splice(at, 1);
+    this.#waiting.shift()?.();
+  }
+}

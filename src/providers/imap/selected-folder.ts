@@ -1,0 +1,280 @@
+import type { FetchMessageObject, FetchQueryObject, ImapFlow } from 'imapflow';
+import { headerDigest } from '../../mail/fingerprint.ts';
+import type {
+  FolderChanges,
+  OpenFolder,
+  RemoteFlags,
+  RemoteIdentity,
+  RemoteMessage,
+  UnreadableMessage,
+} from '../provider.ts';
+import { ProviderError } from '../provider.ts';
+import { MAX_MESSAGE_BYTES, type UidRange, withDeadline } from './connection.ts';
+import { readFlags } from './flags.ts';
+import { statusOf } from './folders.ts';
+
+/** A command over a whole folder of a million messages may take this long, in ms. */
+const SCAN_TIMEOUT_MS = 10 * 60_000;
+/** A fetch of bodies: this long, and longer by its size at the slowest rate that is still progress. */
+const FETCH_TIMEOUT_MS = 60_000;
+const SLOWEST_BYTES_PER_MS = 20;
+/** Bodies are fetched in chunks of about this many bytes, so that memory stays bounded. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
+const CHUNK_MESSAGES = 250;
+/** Of a mail above MAX_MESSAGE_BYTES only this much is read: its headers and a little more. */
+const HEAD_BYTES = 256 * 1024;
+/** Raw bytes for the API come in pieces of this size (RFC 9051 partial fetch). */
+const RAW_PIECE_BYTES = 1024 * 1024;
+/** UIDs are 32 bits (RFC 9051 2.3.1.1). */
+const MAX_UID = 0xffff_ffff;
+
+/** What was seen of a folder at one moment. */
+export interface Observation {
+  uidValidity: number;
+  uidNext: number | null;
+  exists: number;
+  highestModseq: number;
+}
+
+/** One selected folder on one connection (RFC 9051 6.3.1), until it is released. */
+export class SelectedFolder implements OpenFolder {
+  readonly path: string;
+  readonly uidValidity: number;
+  readonly uidNext: number | null;
+  readonly exists: number;
+  readonly highestModseq: number;
+  readonly stableIds: boolean;
+  readonly tellsVanished: boolean;
+  readonly #client: ImapFlow;
+  readonly #signal: AbortSignal;
+  readonly #release: () => void;
+
+  constructor(client: ImapFlow, path: string, observed: Observation, signal: AbortSignal, release: () => void) {
+    this.#client = client;
+    this.#signal = signal;
+    this.#release = release;
+    this.path = path;
+    this.uidValidity = observed.uidValidity;
+    this.uidNext = observed.uidNext;
+    this.exists = observed.exists;
+    this.highestModseq = observed.highestModseq;
+    this.stableIds = client.capabilities.has('OBJECTID') || client.capabilities.has('X-GM-EXT-1');
+    this.tellsVanished = client.enabled.has('QRESYNC');
+  }
+
+  async newestUids(count: number): Promise<number[]> {
+    if (this.exists === 0) return [];
+    const rows = await this.#collect(`${Math.max(1, this.exists - count + 1)}:*`, { uid: true }, false, SCAN_TIMEOUT_MS);
+    return uniqueUids(rows);
+  }
+
+  async uids(from: number, to: number | null): Promise<number[]> {
+    if (this.exists === 0 && to !== null) return [];
+    const found = await this.#command(SCAN_TIMEOUT_MS, 'UID SEARCH', () =>
+      this.#client.search({ uid: `${from}:${to ?? '*'}` }, { uid: true }),
+    );
+    if (!Array.isArray(found)) throw new ProviderError('protocol', 'The server refused UID SEARCH.');
+    // `n:*` also names the last message when it lies below n.
+    return found.filter((uid) => uid >= from && uid <= (to ?? MAX_UID));
+  }
+
+  async present(uids: number[]): Promise<number[]> {
+    const found: number[] = [];
+    for (let i = 0; i < uids.length; i += 1000) {
+      const chunk = uids.slice(i, i + 1000);
+      const answer = await this.#command(SCAN_TIMEOUT_MS, 'UID SEARCH', () =>
+        this.#client.search({ uid: uidSet(chunk) }, { uid: true }),
+      );
+      if (!Array.isArray(answer)) throw new ProviderError('protocol', 'The server refused UID SEARCH.');
+      const asked = new Set(chunk);
+      for (const uid of answer) if (asked.has(uid)) found.push(uid);
+    }
+    return found;
+  }
+
+  async flags(from: number, to: number): Promise<RemoteFlags[]> {
+    if (this.exists === 0) return [];
+    const rows = await this.#collect(`${from}:${to}`, { uid: true, flags: true }, true, SCAN_TIMEOUT_MS);
+    return flagRows(rows, from, to);
+  }
+
+  async changes(sinceModseq: number, from: number, to: number): Promise<FolderChanges> {
+    const vanished: UidRange[] = [];
+    const onVanished = (ranges: UidRange[]) => void vanished.push(...ranges);
+    this.#client.on('vanished', onVanished);
+    try {
+      const rows =
+        this.exists === 0 && !this.tellsVanished
+          ? []
+          : await this.#collect(`${from}:${to}`, { uid: true, flags: true }, true, SCAN_TIMEOUT_MS, BigInt(sinceModseq));
+      return { flags: flagRows(rows, from, to), vanished: this.tellsVanished ? vanished : null };
+    } finally {
+      this.#client.off('vanished', onVanished);
+    }
+  }
+
+  async identities(uids: number[]): Promise<RemoteIdentity[]> {
+    const asked = new Set(uids);
+    const query: FetchQueryObject = { uid: true, flags: true, internalDate: true, size: true, headers: !this.stableIds };
+    const identities: RemoteIdentity[] = [];
+    for (let i = 0; i < uids.length; i += CHUNK_MESSAGES) {
+      const rows = await this.#collect(uidSet(uids.slice(i, i + CHUNK_MESSAGES)), query, true, FETCH_TIMEOUT_MS);
+      for (const row of rows) {
+        if (!row.uid || !asked.delete(row.uid) || !row.flags) continue;
+        identities.push({
+          uid: row.uid,
+          flags: readFlags(row.flags),
+          remoteId: row.emailId || null,
+          internalDate: unixSeconds(row.internalDate),
+          size: row.size ?? 0,
+          headerDigest: row.headers ? headerDigest(row.headers) : null,
+        });
+      }
+    }
+    return identities;
+  }
+
+  async *messages(uids: number[]): AsyncIterable<RemoteMessage | UnreadableMessage> {
+    const sizes = new Map<number, number>();
+    for (const row of await this.#collect(uidSet(uids), { uid: true, size: true }, true, FETCH_TIMEOUT_MS)) {
+      if (row.uid && row.size !== undefined) sizes.set(row.uid, row.size);
+    }
+    for (const chunk of chunks(uids, sizes)) {
+      const read = await this.#fetchWhole(chunk.uids, chunk.bytes);
+      for (const uid of chunk.uids) {
+        const message = read.get(uid);
+        if (message) {
+          yield message;
+          continue;
+        }
+        // Fewer rows than asked for, without an error: ask again for this one alone.
+        const alone = (await this.#fetchWhole([uid], sizes.get(uid) ?? 0)).get(uid);
+        if (alone) yield alone;
+        else if ((await this.present([uid])).length > 0) yield { uid, unreadable: 'the server lists the message but does not send it' };
+      }
+    }
+  }
+
+  /** A byte range of one raw message, in pieces; fails when the server has less. */
+  async *raw(uid: number, range: { offset: number; length: number }): AsyncIterable<Buffer> {
+    const end = range.offset + range.length;
+    for (let at = range.offset; at < end; ) {
+      const want = Math.min(RAW_PIECE_BYTES, end - at);
+      const rows = await this.#collect(`${uid}`, { uid: true, source: { start: at, maxLength: want } }, true, FETCH_TIMEOUT_MS);
+      const piece = rows.find((row) => row.uid === uid && row.source)?.source;
+      if (!piece) throw new ProviderError('no_folder', 'The message is no longer there.');
+      if (piece.length > 0) yield piece;
+      at += piece.length;
+      // A short piece is the end of the message.
+      if (piece.length < want) return;
+    }
+  }
+
+  async assertUnchanged(): Promise<void> {
+    // An untagged UIDVALIDITY in mid-session does not reach the client library: ask.
+    const status = await statusOf(this.#client, this.path, this.#signal);
+    if (status && status.uidValidity !== this.uidValidity) {
+      throw new ProviderError('changed', `UIDVALIDITY of a folder changed from ${this.uidValidity} to ${status.uidValidity}.`);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#release();
+  }
+
+  async #fetchWhole(uids: number[], bytes: number): Promise<Map<number, RemoteMessage>> {
+    const head = uids.length === 1 && bytes > MAX_MESSAGE_BYTES;
+    const rows = await this.#collect(
+      uidSet(uids),
+      { uid: true, flags: true, internalDate: true, source: head ? { maxLength: HEAD_BYTES } : true },
+      true,
+      FETCH_TIMEOUT_MS + bytes / SLOWEST_BYTES_PER_MS,
+    );
+    const asked = new Set(uids);
+    const read = new Map<number, RemoteMessage>();
+    for (const row of rows) {
+      // A flag change of another message, a row without UID, a second row for the same UID: not what was asked for.
+      if (!row.uid || !row.source || !asked.has(row.uid) || read.has(row.uid)) continue;
+      read.set(row.uid, {
+        uid: row.uid,
+        flags: readFlags(row.flags),
+        remoteId: row.emailId || null,
+        internalDate: unixSeconds(row.internalDate),
+        raw: row.source,
+        truncated: head ? `the message has ${bytes} bytes, more than the ${MAX_MESSAGE_BYTES} that are read` : null,
+      });
+    }
+    return read;
+  }
+
+  async #collect(
+    range: string,
+    query: FetchQueryObject,
+    uid: boolean,
+    ms: number,
+    changedSince?: bigint,
+  ): Promise<FetchMessageObject[]> {
+    return this.#command(ms, 'FETCH', async () => {
+      const rows: FetchMessageObject[] = [];
+      for await (const row of this.#client.fetch(range, query, { uid, changedSince })) rows.push(row);
+      return rows;
+    });
+  }
+
+  #command<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
+    const selected = this.#client.mailbox;
+    if (!selected || selected.path !== this.path) {
+      throw new ProviderError('network', 'The folder is no longer selected on this connection.');
+    }
+    return withDeadline(this.#client, ms, this.#signal, what, work);
+  }
+}
+
+/** Writes UIDs as the shortest IMAP sequence set; takes them in any order. */
+export function uidSet(uids: number[]): string {
+  const sorted = [...uids].sort((a, b) => a - b);
+  const parts: string[] = [];
+  for (let i = 0; i < sorted.length; ) {
+    let j = i;
+    while (j + 1 < sorted.length && sorted[j + 1] === (sorted[j] as number) + 1) j += 1;
+    parts.push(i === j ? `${sorted[i]}` : `${sorted[i]}:${sorted[j]}`);
+    i = j + 1;
+  }
+  return parts.join(',');
+}
+
+function* chunks(uids: number[], sizes: Map<number, number>): Iterable<{ uids: number[]; bytes: number }> {
+  let chunk: number[] = [];
+  let bytes = 0;
+  for (const uid of uids) {
+    const size = sizes.get(uid) ?? 0;
+    if (chunk.length > 0 && (bytes + size > CHUNK_BYTES || chunk.length >= CHUNK_MESSAGES)) {
+      yield { uids: chunk, bytes };
+      chunk = [];
+      bytes = 0;
+    }
+    chunk.push(uid);
+    bytes += size;
+  }
+  if (chunk.length > 0) yield { uids: chunk, bytes };
+}
+
+function flagRows(rows: FetchMessageObject[], from: number, to: number): RemoteFlags[] {
+  // The last row for a UID is the newest word on it.
+  const byUid = new Map<number, RemoteFlags>();
+  for (const row of rows) {
+    if (!row.uid || !row.flags || row.uid < from || row.uid > to) continue;
+    byUid.set(row.uid, { uid: row.uid, flags: readFlags(row.flags) });
+  }
+  return [...byUid.values()];
+}
+
+function uniqueUids(rows: FetchMessageObject[]): number[] {
+  return [...new Set(rows.map((row) => row.uid).filter((uid) => uid > 0))].sort((a, b) => a - b);
+}
+
+/** INTERNALDATE in unix seconds; 0 when the server gave none that can be read. */
+function unixSeconds(date: Date | string | undefined): number {
+  const ms = date instanceof Date ? date.getTime() : date ? Date.parse(date) : Number.NaN;
+  return Number.isFinite(ms) ? Math.floor(ms / 1000) : 0;
+}

@@ -1,0 +1,145 @@
+import type { ImapFlow } from 'imapflow';
+import type { Hint } from '../provider.ts';
+import { ProviderError } from '../provider.ts';
+import { type ImapHooks, connectionEnd, withDeadline } from './connection.ts';
+import { statusOf } from './folders.ts';
+import { select } from './select.ts';
+import { SelectedFolder } from './selected-folder.ts';
+
+/** NOTIFY SET and the like, in ms. */
+const COMMAND_TIMEOUT_MS = 30_000;
+
+/**
+ * Holds a connection in IDLE (RFC 2177) on one folder and tells of every sign of change; with NOTIFY
+ * (RFC 5465) of all folders. Others may borrow the connection in between: its folder is already selected.
+ */
+export class Watcher {
+  readonly path: string;
+  ready = false;
+  readonly #client: ImapFlow;
+  readonly #onHint: (hint: Hint) => void;
+  readonly #signal: AbortSignal;
+  #turn: Promise<void> = Promise.resolve();
+  #borrowers = 0;
+
+  constructor(client: ImapFlow, path: string, onHint: (hint: Hint) => void, signal: AbortSignal) {
+    this.#client = client;
+    this.path = path;
+    this.#onHint = onHint;
+    this.#signal = signal;
+  }
+
+  /** Watches until the signal aborts (returns) or the connection ends (throws). */
+  async run(onReady: () => void): Promise<void> {
+    const client = this.#client;
+    const broken = connectionEnd(client);
+    const stop = () => client.close();
+    this.#signal.addEventListener('abort', stop, { once: true });
+    try {
+      await select(client, this.path, this.#signal, () => {});
+      const changed = () => this.#onHint({ kind: 'changed', path: this.path });
+      client.on('exists', changed);
+      client.on('expunge', changed);
+      client.on('flags', changed);
+      client.on('vanished', changed);
+      client.on('highestModseq', changed);
+      const all = await this.#notifyAll();
+      this.ready = true;
+      onReady();
+      this.#onHint({ kind: 'watching', all });
+      while (!this.#signal.aborted && client.usable) {
+        await this.#turn;
+        if (this.#borrowers > 0) continue;
+        await Promise.race([client.idle(), broken]);
+        // A server that ends or refuses IDLE at once must not make us spin.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      this.#signal.throwIfAborted();
+      throw new ProviderError('network', 'The server closed the watching connection.');
+    } finally {
+      this.ready = false;
+      this.#signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Runs commands on the watching connection; IDLE steps aside and comes back. */
+  async use<T>(work: (client: ImapFlow) => Promise<T>): Promise<T> {
+    const done = await this.#take();
+    try {
+      return await work(this.#client);
+    } finally {
+      done();
+    }
+  }
+
+  /** The watched folder, without a SELECT; the caller closes it. */
+  async borrow(signal: AbortSignal): Promise<SelectedFolder> {
+    const done = await this.#take();
+    try {
+      const status = await statusOf(this.#client, this.path, signal);
+      const box = this.#client.mailbox;
+      if (!box || box.path !== this.path || !status || status.uidValidity !== Number(box.uidValidity)) {
+        // The server will not tell, or it is another folder by now: select it again.
+        return await select(this.#client, this.path, signal, done);
+      }
+      return new SelectedFolder(
+        this.#client,
+        this.path,
+        {
+          uidValidity: status.uidValidity,
+          uidNext: status.uidNext,
+          exists: status.messages ?? box.exists,
+          highestModseq: box.noModseq ? 0 : (status.highestModseq ?? 0),
+        },
+        signal,
+        done,
+      );
+    } catch (error) {
+      done();
+      throw error;
+    }
+  }
+
+  /** Waits for the connection to be free of other borrowers; the returned function gives it back. */
+  async #take(): Promise<() => void> {
+    const before = this.#turn;
+    let done: () => void = () => {};
+    let taken = true;
+    const held = new Promise<void>((resolve) => {
+      done = () => {
+        if (!taken) return;
+        taken = false;
+        this.#borrowers -= 1;
+        resolve();
+      };
+    });
+    this.#borrowers += 1;
+    this.#turn = before.then(() => held);
+    await before;
+    return done;
+  }
+
+  /** Asks for word of every folder; false when the server has no NOTIFY or will not. */
+  async #notifyAll(): Promise<boolean> {
+    if (!this.#client.capabilities.has('NOTIFY')) return false;
+    const hooks = this.#client as unknown as ImapHooks;
+    const atom = (value: string) => ({ type: 'ATOM', value });
+    const messages = [atom('MessageNew'), atom('MessageExpunge'), atom('FlagChange')];
+    hooks.untaggedHandlers.STATUS = async () => this.#onHint({ kind: 'changed', path: null });
+    hooks.untaggedHandlers.LIST = async () => this.#onHint({ kind: 'changed', path: null });
+    try {
+      await withDeadline(this.#client, COMMAND_TIMEOUT_MS, this.#signal, 'NOTIFY', async () => {
+        const response = await hooks.exec('NOTIFY', [
+          atom('SET'),
+          [atom('SELECTED'), messages],
+          [atom('PERSONAL'), [...messages, atom('MailboxName')]],
+        ]);
+        response.next();
+      });
+      return true;
+    } catch (error) {
+      if (this.#client.usable) return false;
+      throw error;
+    }
+  }
+}

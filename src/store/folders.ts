@@ -1,0 +1,61 @@
+import type { Scope } from './scope.ts';
+import type { Sql } from './database.ts';
+
+export interface FolderRow {
+  id: string;
+  path: string;
+  name: string;
+  delimiter: string | null;
+  parentId: string | null;
+  specialUse: string | null;
+  attributes: string[];
+  selectable: boolean;
+  totalCount: number;
+  unreadCount: number;
+}
+
+const COLUMNS = `id, path, name, delimiter, parent_id AS "parentId", special_use AS "specialUse", attributes, selectable,
+  total_count AS "totalCount", unread_count AS "unreadCount"`;
+
+/** All folders of a grant. */
+export async function listFolders(sql: Sql, scope: Scope): Promise<FolderRow[]> {
+  return sql.rows(`SELECT ${COLUMNS} FROM folders WHERE grant_id = $1 ORDER BY path`, [scope.grantId]);
+}
+
+export type NewFolder = Omit<FolderRow, 'totalCount' | 'unreadCount'>;
+
+/** Inserts or updates folders by id, in one statement. */
+export async function upsertFolders(sql: Sql, scope: Scope, folders: NewFolder[], now: Date): Promise<void> {
+  if (folders.length === 0) return;
+  await sql.run(
+    `INSERT INTO folders (application_id, grant_id, id, path, name, delimiter, parent_id, special_use, attributes, selectable, created_at, updated_at)
+     SELECT $1, $2, f.id, f.path, f.name, f.delimiter, f."parentId", f."specialUse", f.attributes, f.selectable, $4, $4
+     FROM json_to_recordset($3::json) AS f (id text, path text, name text, delimiter text, "parentId" text, "specialUse" text,
+       attributes text[], selectable boolean)
+     ON CONFLICT (grant_id, id) DO UPDATE SET path = excluded.path, name = excluded.name, delimiter = excluded.delimiter,
+       parent_id = excluded.parent_id, special_use = excluded.special_use, attributes = excluded.attributes,
+       selectable = excluded.selectable, updated_at = excluded.updated_at`,
+    [scope.applicationId, scope.grantId, JSON.stringify(folders), now],
+  );
+}
+
+/** Deletes folders that hold no location any more. */
+export async function deleteFolders(sql: Sql, scope: Scope, ids: string[]): Promise<void> {
+  await sql.run('DELETE FROM folders WHERE grant_id = $1 AND id = ANY($2)', [scope.grantId, ids]);
+}
+
+/** Moves the counts of folders by what a transaction has changed. */
+export async function addFolderCounts(
+  sql: Sql,
+  scope: Scope,
+  deltas: Map<string, { total: number; unread: number }>,
+): Promise<void> {
+  const changed = [...deltas].filter(([, d]) => d.total !== 0 || d.unread !== 0);
+  if (changed.length === 0) return;
+  await sql.run(
+    `UPDATE folders f SET total_count = f.total_count + d.total, unread_count = f.unread_count + d.unread
+     FROM unnest($2::text[], $3::int[], $4::int[]) AS d (id, total, unread)
+     WHERE f.grant_id = $1 AND f.id = d.id`,
+    [scope.grantId, changed.map(([id]) => id), changed.map(([, d]) => d.total), changed.map(([, d]) => d.unread)],
+  );
+}

@@ -1,0 +1,86 @@
+import type { Sql } from './database.ts';
+
+/** The right to write for one grant; `token` grows with every new owner. */
+export interface Lease {
+  grantId: string;
+  owner: string;
+  token: number;
+}
+
+/** Thrown when a write comes too late: another process owns the grant, or the grant was deleted. */
+export class LeaseLostError extends Error {
+  override name = 'LeaseLostError';
+}
+
+/** Grants without an owner whose back-off is over, oldest lease first. */
+export async function findClaimable(sql: Sql, now: Date, limit: number): Promise<{ grantId: string; applicationId: string }[]> {
+  return sql.rows(
+    `SELECT g.id AS "grantId", g.application_id AS "applicationId"
+     FROM grants g LEFT JOIN leases l ON l.grant_id = g.id
+     WHERE g.deleted_at IS NULL AND g.status = 'valid' AND g.provider = 'imap'
+       AND (l.grant_id IS NULL OR (l.expires_at <= $1 AND (l.not_before IS NULL OR l.not_before <= $1)))
+     ORDER BY l.expires_at NULLS FIRST LIMIT $2`,
+    [now, limit],
+  );
+}
+
+/** Takes a grant if it is free; null when somebody was faster. */
+export async function claim(sql: Sql, grantId: string, owner: string, now: Date, expiresAt: Date): Promise<Lease | null> {
+  const [row] = await sql.rows<{ token: number }>(
+    `INSERT INTO leases AS l (grant_id, owner, token, expires_at) VALUES ($1, $2, 1, $3)
+     ON CONFLICT (grant_id) DO UPDATE SET owner = excluded.owner, token = l.token + 1, expires_at = excluded.expires_at
+     WHERE l.expires_at <= $4 AND (l.not_before IS NULL OR l.not_before <= $4)
+     RETURNING token`,
+    [grantId, owner, expiresAt, now],
+  );
+  return row ? { grantId, owner, token: row.token } : null;
+}
+
+/** Prolongs all leases of an owner in one statement; returns the grants that are still its own. */
+export async function renew(sql: Sql, leases: Lease[], expiresAt: Date): Promise<Set<string>> {
+  const rows = await sql.rows<{ grant_id: string }>(
+    `UPDATE leases l SET expires_at = $3 FROM unnest($1::uuid[], $2::bigint[]) AS held (grant_id, token)
+     WHERE l.grant_id = held.grant_id AND l.token = held.token RETURNING l.grant_id`,
+    [leases.map((l) => l.grantId), leases.map((l) => l.token), expiresAt],
+  );
+  return new Set(rows.map((r) => r.grant_id));
+}
+
+/** Gives a grant back. `notBefore` keeps everybody off it until then; `failures` is how often in a row it failed. */
+export async function release(sql: Sql, lease: Lease, now: Date, notBefore: Date | null, failures: number): Promise<void> {
+  await sql.run(
+    `UPDATE leases SET expires_at = $3, not_before = $4, failures = $5 WHERE grant_id = $1 AND token = $2`,
+    [lease.grantId, lease.token, now, notBefore, failures],
+  );
+}
+
+/** How often in a row the sync of a grant has failed. */
+export async function failuresOf(sql: Sql, grantId: string): Promise<number> {
+  const [row] = await sql.rows<{ failures: number }>('SELECT failures FROM leases WHERE grant_id = $1', [grantId]);
+  return row?.failures ?? 0;
+}
+
+/** Records that a sync succeeded, so that the next failure starts from the shortest back-off. */
+export async function resetFailures(sql: Sql, lease: Lease): Promise<void> {
+  await sql.run('UPDATE leases SET failures = 0 WHERE grant_id = $1 AND token = $2 AND failures > 0', [
+    lease.grantId,
+    lease.token,
+  ]);
+}
+
+/** Lets a grant be claimed at once: its settings have changed. */
+export async function clearBackoff(sql: Sql, grantId: string): Promise<void> {
+  await sql.run('UPDATE leases SET not_before = NULL, failures = 0 WHERE grant_id = $1', [grantId]);
+}
+
+/**
+ * The fence in front of every write of the sync: locks the lease against a new owner until the
+ * transaction ends, or throws {@link LeaseLostError}.
+ */
+export async function assertHeld(sql: Sql, lease: Lease): Promise<void> {
+  const rows = await sql.rows(
+    'SELECT 1 FROM leases WHERE grant_id = $1 AND owner = $2 AND token = $3 FOR SHARE',
+    [lease.grantId, lease.owner, lease.token],
+  );
+  if (rows.length === 0) throw new LeaseLostError('The grant has a new owner or is gone.');
+}
