@@ -1,6 +1,6 @@
 /** A private Postfix on loopback in front of a private Dovecot: logins, local delivery, real bounces. */
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { requireTestbed } from './available.ts';
 import type { Dovecot } from './dovecot.ts';
 import { mainCf, masterCf, type PostfixSettings } from './postfix-config.ts';
@@ -98,8 +98,7 @@ export class Postfix {
 
   async start(): Promise<void> {
     if (this.#child && !hasEnded(this.#child)) return;
-    const folder = (await run('postconf', ['-c', `${this.dir}/etc`, '-h', 'daemon_directory'])).trim();
-    const { child, output } = spawnDaemon(`${folder}/master`, ['-c', `${this.dir}/etc`, '-d']);
+    const { child, output } = spawnDaemon(await masterProgram(), ['-c', `${this.dir}/etc`, '-d']);
     this.#child = child;
     try {
       await waitForGreeting(this.smtpPort, child);
@@ -158,6 +157,13 @@ export class Postfix {
       return '';
     }
   }
+}
+
+/** Postfix's master program; distributions differ, and asking postconf takes two seconds. */
+async function masterProgram(): Promise<string> {
+  const folders = ['/usr/lib/postfix/sbin', '/usr/libexec/postfix', '/usr/lib/postfix'];
+  const found = folders.map((folder) => `${folder}/master`).find((file) => existsSync(file));
+  return found ?? `${(await run('postconf', ['-h', 'daemon_directory'])).trim()}/master`;
 }
 
 const PRIVATE = [
