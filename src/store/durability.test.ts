@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -15,6 +15,7 @@ describe('durability of the server', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'mq-durable-'));
+    await chmod(directory, 0o711); // as root the server runs as somebody else, who must get in
     server = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), log: silent });
     client = new pg.Client(server.connection);
     await client.connect();

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { DataDirectoryInUseError, EmbeddedPostgresError } from './errors.ts';
+import { DataDirectoryInUseError, DiskFullError, EmbeddedPostgresError } from './errors.ts';
 
 const SQLITE_BUSY = 5;
 
@@ -15,27 +15,30 @@ const SQLITE_BUSY = 5;
  */
 export function lockDataDirectory(dataDir: string): () => void {
   const ownerFile = join(dataDir, 'mailquay.owner');
-  const file = new DatabaseSync(join(dataDir, 'mailquay.lock'), { timeout: 0 });
+  let file: DatabaseSync | undefined;
   try {
+    file = new DatabaseSync(join(dataDir, 'mailquay.lock'), { timeout: 0 });
     file.exec('BEGIN EXCLUSIVE');
+    writeFileSync(ownerFile, JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o644 });
   } catch (error) {
-    file.close();
+    file?.close();
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
       throw new DataDirectoryInUseError(dataDir, readOwner(ownerFile));
     }
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+      throw new DiskFullError(dataDir, { cause: error });
     throw new EmbeddedPostgresError(
       'data_directory_unusable',
       `The data directory ${dataDir} cannot be locked (${(error as Error).message}). It must be writable and on a file system with file locks.`,
       { cause: error },
     );
   }
-  writeFileSync(ownerFile, JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o644 });
   let held = true;
   return () => {
     if (!held) return;
     held = false;
     rmSync(ownerFile, { force: true });
-    file.close();
+    file?.close();
   };
 }
 

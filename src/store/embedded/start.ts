@@ -1,7 +1,7 @@
 import type { Log } from '../../platform/log.ts';
 import { prepareBinaries } from './binaries.ts';
 import { DATABASE, ensureCluster } from './cluster.ts';
-import { EmbeddedPostgresError } from './errors.ts';
+import { DiskFullError, EmbeddedPostgresError } from './errors.ts';
 import { stopLeftover } from './leftover.ts';
 import { lockDataDirectory } from './lock.ts';
 import { findPlace, makeSocketDirectory, PORT, prepareDataDirectory } from './place.ts';
@@ -70,6 +70,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     };
   } catch (error) {
     unlock();
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+      throw new DiskFullError(dataDir, { cause: error });
     throw error;
   }
 }
