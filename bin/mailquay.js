@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+// Starts mailquay with a Node that can run it. Plain JavaScript for any Node from 16 on, because the Node that npm
+// runs may be older than the one that npm installed beside us (see optionalDependencies in package.json).
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const NEEDED = 24;
+const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+
+const home = dirname(dirname(fileURLToPath(import.meta.url)));
+const entry = findEntry();
+
+if (!entry) {
+  fail('This checkout has not been built for use as a package. Run: npm run build');
+} else if (major(process.versions.node) >= NEEDED) {
+  process.argv[1] = entry;
+  await import(pathToFileURL(entry).href);
+} else {
+  const node = process.env.MAILQUAY_RELAUNCHED ? null : findNode();
+  if (node) relaunch(node, entry);
+  else {
+    fail(
+      `mailquay needs Node ${NEEDED} or later, but this is Node ${process.versions.node}, and npm installed no newer one beside it. Install Node ${NEEDED} (https://nodejs.org), or install mailquay again without --omit=optional.`,
+    );
+  }
+}
+
+/** A checkout runs its sources, which no package holds; Node does not read TypeScript below node_modules. */
+function findEntry() {
+  const below = home.split(/[\\/]/).includes('node_modules');
+  const entries = [below ? null : join(home, 'src', 'main.ts'), join(home, 'dist', 'main.js')];
+  return entries.find((path) => path && existsSync(path));
+}
+
+/** Looks for a Node that npm installed, in node_modules here and in every directory above. */
+function findNode() {
+  const platform = `${process.platform}-${process.arch}`;
+  for (let directory = home; ; directory = dirname(directory)) {
+    for (const name of [`node-${platform}`, `node-bin-${platform}`, 'node']) {
+      const root = join(directory, 'node_modules', name);
+      const program = join(root, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+      if (existsSync(program) && major(versionOf(root)) >= NEEDED) return program;
+    }
+    if (directory === dirname(directory)) return null;
+  }
+}
+
+function versionOf(root) {
+  try {
+    return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
+  } catch {
+    return '0';
+  }
+}
+
+function major(version) {
+  return Number(/\d+/.exec(version)?.[0] ?? 0);
+}
+
+function relaunch(node, main) {
+  const child = spawn(node, [main, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, MAILQUAY_RELAUNCHED: '1' },
+  });
+  child.on('error', (error) => fail(`The Node in ${node} does not start: ${error.message}`));
+  for (const signal of FORWARDED) {
+    process.on(signal, () => {
+      // A terminal sends Ctrl-C to the child as well, and twice would mean "at once".
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  }
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
+  });
+}
+
+function fail(line) {
+  console.error(line);
+  process.exitCode = 1;
+}
