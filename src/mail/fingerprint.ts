@@ -8,7 +8,10 @@ const HALF = 16;
  * empty line), then 16 over the whole. The first half can be had without fetching a body.
  */
 export function fingerprint(raw: Buffer): Buffer {
-  return Buffer.concat([headerDigest(headerSection(raw)), createHash('sha256').update(raw).digest().subarray(0, HALF)]);
+  return Buffer.concat([
+    headerDigest(headerSection(raw)),
+    createHash('sha256').update(raw).digest().subarray(0, HALF),
+  ]);
 }
 
 /** First half of a fingerprint, from the header section as IMAP's BODY[HEADER] gives it. */
