@@ -17,6 +17,7 @@ if (!entry) {
   fail('This checkout has not been built for use as a package. Run: npm run build');
 } else if (major(process.versions.node) >= NEEDED) {
   process.argv[1] = entry;
+  whenNpmIsGone(() => process.kill(process.pid, 'SIGTERM'));
   await import(pathToFileURL(entry).href);
 } else {
   const node = process.env.MAILQUAY_RELAUNCHED ? null : findNode();
@@ -72,9 +73,25 @@ function relaunch(node, main) {
       if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
     });
   }
+  whenNpmIsGone(() => child.kill('SIGTERM'));
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
   });
+}
+
+/**
+ * npm runs us through a shell, and a signal sent to npm ends that shell without reaching us: we would stay behind with
+ * the port and the data. So a parent that changes means that we were told to stop.
+ */
+function whenNpmIsGone(stop) {
+  if (!process.env.npm_lifecycle_event) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, 250);
+  timer.unref();
 }
 
 function fail(line) {
