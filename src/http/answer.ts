@@ -1,0 +1,54 @@
+import type { Readable } from 'node:stream';
+
+/** Bytes of which the number is known. */
+export interface Bytes {
+  length: number;
+  stream: Readable;
+}
+
+/** What a route gives back; the server puts it into its envelope. */
+export type Answer =
+  | { kind: 'one'; data: unknown; status: number; beside: Record<string, unknown> }
+  | { kind: 'page'; data: object[]; beside: Record<string, unknown> }
+  | { kind: 'done'; status: number }
+  | { kind: 'plain'; status: number; contentType: string; text: string }
+  | { kind: 'written'; open: (requestId: string) => Promise<AsyncIterable<string>> }
+  | { kind: 'download'; headers: Record<string, string>; open: () => Promise<Bytes> };
+
+/** One object. `beside` holds fields that stand next to `data`. */
+export function one(
+  data: unknown,
+  options: { status?: number; beside?: Record<string, unknown> } = {},
+): Answer {
+  return { kind: 'one', data, status: options.status ?? 200, beside: options.beside ?? {} };
+}
+
+/** A list; `beside` is `{next_cursor}` or `{limit, offset}`. Undefined values are left out. */
+export function page(data: object[], beside: Record<string, unknown> = {}): Answer {
+  return { kind: 'page', data, beside };
+}
+
+/** It is done, and there is nothing to show. */
+export function done(status = 200): Answer {
+  return { kind: 'done', status };
+}
+
+/** Text outside of the envelope, for machines that expect a form of their own. */
+export function plain(text: string, options: { status?: number; contentType?: string } = {}): Answer {
+  return {
+    kind: 'plain',
+    text,
+    status: options.status ?? 200,
+    contentType: options.contentType ?? 'text/plain; charset=utf-8',
+  };
+}
+
+/** Bytes. `open` is called once the headers are settled, and never for HEAD; what it throws is still answered. */
+export function download(headers: Record<string, string>, open: () => Promise<Bytes>): Answer {
+  return { kind: 'download', headers, open };
+}
+
+/** JSON that is written piece by piece because it may be large. What `open` throws is still answered. */
+export function written(open: (requestId: string) => Promise<AsyncIterable<string>>): Answer {
+  return { kind: 'written', open };
+}

@@ -1,0 +1,94 @@
+import { tmpdir } from 'node:os';
+import type { Readable } from 'node:stream';
+import { decodeBody } from '../../mail/mime/decode-body.ts';
+import { ApiError } from '../../platform/errors.ts';
+import type { Log } from '../../platform/log.ts';
+import type { BlobStore } from '../../store/blobs/blob-store.ts';
+import type { RawPlace, StoredAttachment } from '../../store/reads/message-rows.ts';
+import type { Scope } from '../../store/scope.ts';
+import type { Bytes } from '../answer.ts';
+import { type Expected, verified } from './verified.ts';
+
+/**
+ * Reads a mail, or a byte range of it, from the provider. An {@link ApiError} goes to the caller as it is;
+ * anything else is answered as a failure of the provider.
+ */
+export type RawSource = (
+  grant: Scope,
+  messageId: string,
+  range: { offset: number; length: number } | null,
+) => Promise<Readable>;
+
+export interface OriginalsParts {
+  blobs: BlobStore;
+  fetchRaw: RawSource;
+  /** How long raw copies are kept; an older one is not looked for. */
+  retentionDays: number;
+  log: Log;
+  /** Where larger pieces wait while they are checked. */
+  spoolDirectory?: string;
+  now?: () => number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The bytes of mails as they came: from the raw copy while there is one, otherwise from the provider. */
+export class Originals {
+  readonly #parts: OriginalsParts;
+
+  constructor(parts: OriginalsParts) {
+    this.#parts = parts;
+  }
+
+  /** A whole mail, checked. */
+  message(scope: Scope, place: RawPlace): Promise<Bytes> {
+    const expected = { length: place.size, sha256: place.sha256.toString('hex') };
+    return this.#open(scope, place, null, expected, undefined);
+  }
+
+  /** An attachment, checked and decoded. */
+  attachment(scope: Scope, place: RawPlace, attachment: StoredAttachment): Promise<Bytes> {
+    const range = { offset: attachment.offset, length: attachment.length };
+    const expected = { length: attachment.length, sha256: attachment.sha256 };
+    return this.#open(scope, place, range, expected, attachment.encoding);
+  }
+
+  async #open(
+    scope: Scope,
+    place: RawPlace,
+    range: { offset: number; length: number } | null,
+    expected: Expected,
+    encoding: string | undefined,
+  ): Promise<Bytes> {
+    const { blobs, fetchRaw, log, spoolDirectory = tmpdir() } = this.#parts;
+    const decoder = () => (encoding === undefined ? undefined : decodeBody(encoding));
+    if (this.#hasCopy(place)) {
+      try {
+        const start = place.offset! + (range?.offset ?? 0);
+        const copy = await blobs.read(place.object!, { offset: start, length: expected.length });
+        return await verified(copy, expected, spoolDirectory, decoder());
+      } catch (error) {
+        const { name, code } = error as NodeJS.ErrnoException;
+        log.warn({ grantId: scope.grantId, messageId: place.messageId, name, code }, 'raw copy not usable');
+      }
+    }
+    try {
+      const original = await fetchRaw(scope, place.messageId, range);
+      return await verified(original, expected, spoolDirectory, decoder());
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      throw new ApiError(
+        'api.provider_error',
+        'The mail provider did not hand out the original of this message.',
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #hasCopy(place: RawPlace): boolean {
+    if (place.object === null || place.offset === null || place.storedAt === null) return false;
+    return (this.#parts.now ?? Date.now)() - place.storedAt < this.#parts.retentionDays * DAY_MS;
+  }
+}

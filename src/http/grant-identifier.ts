@@ -1,0 +1,30 @@
+import { normalizeAddress } from '../mail/address.ts';
+import { invalidRequest } from '../platform/errors.ts';
+import type { Sql } from '../store/database.ts';
+import { type Grant, getGrant, getGrantByEmail } from '../store/grants.ts';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * Finds the grant that `{grant_id}` of a path means (contract 1.2): a bare id, `grant:<id>`, a bare address,
+ * `email:<address>`, `external:<id>` (none are given out yet). `me` belongs to access tokens, not to API keys.
+ */
+export async function findGrant(
+  sql: Sql,
+  applicationId: string,
+  identifier: string,
+): Promise<Grant | undefined> {
+  if (identifier === 'me') {
+    throw invalidRequest(
+      'grant_id',
+      '"me" needs an access token; with an API key name the grant by its id or email',
+    );
+  }
+  if (identifier.includes('\0')) return undefined;
+  const [, kind, rest] = /^(grant|email|external):(.*)$/s.exec(identifier) ?? [null, null, identifier];
+  if (kind === 'external') return undefined;
+  const id = rest!.toLowerCase();
+  if (kind !== 'email' && UUID.test(id)) return getGrant(sql, applicationId, id);
+  if (kind === 'grant' || !rest!.includes('@')) return undefined;
+  return getGrantByEmail(sql, applicationId, normalizeAddress(rest!));
+}

@@ -1,0 +1,130 @@
+import { pipeline, Readable } from 'node:stream';
+import { createGzip } from 'node:zlib';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { ApiError, notFound } from '../platform/errors.ts';
+import type { Database, Sql } from '../store/database.ts';
+import type { Grant } from '../store/grants.ts';
+import type { Answer } from './answer.ts';
+import type { Authenticator, Principal } from './auth.ts';
+import { acceptsGzip } from './compress.ts';
+import { findGrant } from './grant-identifier.ts';
+import { parseQuery } from './query.ts';
+import type { GrantCall, Route } from './route.ts';
+import { select } from './select.ts';
+import { validate } from './validate.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal | null;
+  }
+}
+
+const NO_QUERY = Type.Object({});
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** Puts a declared route on the server: who may call it, what it reads, and its answer in the envelope. */
+export function registerRoute(
+  app: FastifyInstance,
+  route: Route,
+  db: Database,
+  authenticator: Authenticator,
+): void {
+  if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal', null);
+  app.route({
+    method: route.method,
+    url: route.path,
+    bodyLimit: route.bodyLimit,
+    // Before the body is read: nobody unknown makes us read one.
+    onRequest: async (request) => {
+      if (route.access === 'public') return;
+      request.principal = await authenticator.authenticate(request.headers.authorization);
+    },
+    handler: async (request, reply) => {
+      const params = request.params as Record<string, string>;
+      if (Object.values(params).some((value) => value.includes('\0'))) throw notFound();
+      const query = parseQuery(route.query ?? NO_QUERY, queryText(request.raw.url));
+      const body = route.body ? validate(route.body, request.body) : undefined;
+      const answer = await route.handle({
+        params,
+        query,
+        body,
+        request,
+        principal: request.principal!,
+        inGrant: (work) => inGrant(db, request.principal!, params.grant_id!, work),
+      } as GrantCall<string, unknown, unknown>);
+      const names = (query as { select?: string[] }).select;
+      return send(reply, request, answer, names);
+    },
+  });
+}
+
+function inGrant<T>(
+  db: Database,
+  principal: Principal,
+  identifier: string,
+  work: (sql: Sql, grant: Grant) => Promise<T>,
+): Promise<T> {
+  return db.tenant(principal.applicationId, async (sql) => {
+    const grant = await findGrant(sql, principal.applicationId, identifier);
+    if (!grant) throw notFound();
+    if (grant.status === 'invalid') {
+      throw new ApiError(
+        'grant.expired',
+        'The mail provider no longer accepts the credentials of this grant. Re-authenticate it.',
+      );
+    }
+    return work(sql, grant);
+  });
+}
+
+async function send(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  answer: Answer,
+  names: string[] | undefined,
+): Promise<FastifyReply> {
+  const request_id = request.id;
+  switch (answer.kind) {
+    case 'one': {
+      const data =
+        answer.data !== null && typeof answer.data === 'object' ? select(answer.data, names) : answer.data;
+      return json(reply, answer.status, { request_id, ...answer.beside, data });
+    }
+    case 'page':
+      return json(reply, 200, {
+        request_id,
+        data: answer.data.map((item) => select(item, names)),
+        ...answer.beside,
+      });
+    case 'done':
+      return json(reply, answer.status, { request_id });
+    case 'plain':
+      return reply.code(answer.status).header('content-type', answer.contentType).send(answer.text);
+    case 'written': {
+      reply.header('content-type', JSON_TYPE).header('vary', 'accept-encoding');
+      if (request.method === 'HEAD') return reply.send();
+      const text = Readable.from(await answer.open(request_id));
+      if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(text);
+      const zipped = createGzip();
+      pipeline(text, zipped, () => {}); // a failure half way ends the connection through `zipped`
+      return reply.header('content-encoding', 'gzip').send(zipped);
+    }
+    case 'download': {
+      if (request.method === 'HEAD') return reply.headers(answer.headers).send();
+      const { length, stream } = await answer.open();
+      return reply.headers(answer.headers).header('content-length', String(length)).send(stream);
+    }
+  }
+}
+
+function json(reply: FastifyReply, status: number, body: object): FastifyReply {
+  return reply.code(status).header('content-type', JSON_TYPE).send(JSON.stringify(body));
+}
+
+/** What follows the first question mark, as the client wrote it. */
+function queryText(url: string | undefined): string {
+  const target = url ?? '';
+  const mark = target.indexOf('?');
+  return mark < 0 ? '' : target.slice(mark + 1);
+}

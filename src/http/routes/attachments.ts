@@ -1,0 +1,61 @@
+import { Type } from 'typebox';
+import { Attachment } from '../../model/attachment.ts';
+import { One } from '../../model/envelope.ts';
+import { notFound } from '../../platform/errors.ts';
+import type { Sql } from '../../store/database.ts';
+import { getMessageRow, getRawPlaces, type StoredAttachment } from '../../store/reads/message-rows.ts';
+import type { Scope } from '../../store/scope.ts';
+import { download, one } from '../answer.ts';
+import { downloadHeaders } from '../content/disposition.ts';
+import { toAttachment } from '../content/shapes.ts';
+import { PageQuery } from '../query.ts';
+import { grantRoute, type Route } from '../route.ts';
+import type { ReadParts } from './read-parts.ts';
+
+const MessageId = Type.String({ minLength: 1, description: 'The message that the attachment belongs to' });
+
+export function attachmentRoutes({ originals }: ReadParts): Route[] {
+  return [
+    grantRoute({
+      method: 'GET',
+      path: '/v3/grants/:grant_id/attachments/:id',
+      query: Type.Object({ message_id: MessageId, select: PageQuery(50).select }),
+      response: One(Attachment),
+      handle: ({ params, query, principal, inGrant }) =>
+        inGrant(async (sql, grant) => {
+          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+          return one(toAttachment(grant.id, await findAttachment(sql, scope, query.message_id, params.id)));
+        }),
+    }),
+    grantRoute({
+      method: 'GET',
+      path: '/v3/grants/:grant_id/attachments/:id/download',
+      query: Type.Object({ message_id: MessageId }),
+      async handle({ params, query, principal, inGrant }) {
+        const { scope, attachment, place } = await inGrant(async (sql, grant) => {
+          const found = { applicationId: principal.applicationId, grantId: grant.id };
+          const stored = await findAttachment(sql, found, query.message_id, params.id);
+          const places = await getRawPlaces(sql, found, [query.message_id]);
+          return { scope: found, attachment: stored, place: places.get(query.message_id) };
+        });
+        if (!place) throw notFound();
+        const { filename, content_type } = toAttachment(scope.grantId, attachment);
+        return download(downloadHeaders({ filename, contentType: content_type }), () =>
+          originals.attachment(scope, place, attachment),
+        );
+      },
+    }),
+  ];
+}
+
+async function findAttachment(
+  sql: Sql,
+  scope: Scope,
+  messageId: string,
+  attachmentId: string,
+): Promise<StoredAttachment> {
+  const message = await getMessageRow(sql, scope, messageId);
+  const attachment = message?.attachments.find((candidate) => candidate.id === attachmentId);
+  if (!attachment) throw notFound();
+  return attachment;
+}

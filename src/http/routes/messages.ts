@@ -1,0 +1,145 @@
+import { type Static, Type } from 'typebox';
+import { normalizeAddress } from '../../mail/address.ts';
+import { One, Page } from '../../model/envelope.ts';
+import { Message, MessageFields, RawMessage } from '../../model/message.ts';
+import { notFound } from '../../platform/errors.ts';
+import type { Sql } from '../../store/database.ts';
+import type { MessageFilter } from '../../store/reads/message-list.ts';
+import { getRawPlaces, type RawPlace } from '../../store/reads/message-rows.ts';
+import type { Scope } from '../../store/scope.ts';
+import { one, page, written } from '../answer.ts';
+import type { WantedParts } from '../content/bodies.ts';
+import { checkFolders } from '../content/folders.ts';
+import { messageRow, pageOfMessages, withBodies } from '../content/messages.ts';
+import { openRawItems, withinBudget } from '../content/raw-items.ts';
+import { writeRaw } from '../content/raw-json.ts';
+import { CommaList, PageQuery, RepeatedList } from '../query.ts';
+import { grantRoute, type Route } from '../route.ts';
+import { wants } from '../select.ts';
+import type { ReadParts } from './read-parts.ts';
+
+const Addresses = () => Type.Optional(RepeatedList({ maxItems: 50 }));
+
+const ListQuery = Type.Object({
+  ...PageQuery(50),
+  fields: Type.Optional(MessageFields),
+  in: Type.Optional(RepeatedList({ maxItems: 50, description: 'Folder ids' })),
+  thread_id: Type.Optional(Type.String()),
+  unread: Type.Optional(Type.Boolean()),
+  starred: Type.Optional(Type.Boolean()),
+  has_attachment: Type.Optional(Type.Boolean()),
+  subject: Type.Optional(Type.String({ maxLength: 1000 })),
+  any_email: Type.Optional(CommaList({ maxItems: 25 })),
+  from: Addresses(),
+  to: Addresses(),
+  cc: Addresses(),
+  bcc: Addresses(),
+  received_after: Type.Optional(Type.Integer({ minimum: 0 })),
+  received_before: Type.Optional(Type.Integer({ minimum: 0 })),
+});
+
+const GetQuery = Type.Object({
+  fields: Type.Optional(MessageFields),
+  select: PageQuery(50).select,
+});
+
+type ListFilters = Static<typeof ListQuery>;
+
+export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
+  return [
+    grantRoute({
+      method: 'GET',
+      path: '/v3/grants/:grant_id/messages',
+      query: ListQuery,
+      response: Type.Union([Page(Message), Page(RawMessage)]),
+      async handle({ query, principal, inGrant }) {
+        const limit = query.limit ?? 50;
+        const raw = query.fields === 'raw_mime';
+        const read = await inGrant(async (sql, grant) => {
+          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+          const cursorScope = { ...scope, resource: 'messages', query };
+          const position = cursors.read(cursorScope, query.page_token);
+          const after = position && { date: Number(position[0]), id: String(position[1]) };
+          if (query.in) await checkFolders(sql, scope, query.in);
+          const { rows, more } = await pageOfMessages(sql, scope, toFilter(query), after, limit);
+          const messages = raw ? [] : (await withBodies(sql, scope, rows, wantedParts(query))).messages;
+          const shown = raw ? withinBudget(rows) : rows.slice(0, messages.length);
+          const places = raw ? await rawPlaces(sql, scope, shown) : [];
+          const last = shown.at(-1);
+          const next = last && (more || shown.length < rows.length);
+          return {
+            scope,
+            messages,
+            places,
+            next_cursor: next ? cursors.issue(cursorScope, [last.date, last.id]) : undefined,
+          };
+        });
+        const { scope, messages, places, next_cursor } = read;
+        if (!raw) return page(messages, { next_cursor });
+        const wanted = wants(query.select, 'raw_mime');
+        return written(async (requestId) => {
+          const items = await openRawItems(originals, scope, places, wanted);
+          return writeRaw(requestId, items, query.select, { next_cursor });
+        });
+      },
+    }),
+    grantRoute({
+      method: 'GET',
+      path: '/v3/grants/:grant_id/messages/:id',
+      query: GetQuery,
+      response: Type.Union([One(Message), One(RawMessage)]),
+      async handle({ params, query, principal, inGrant }) {
+        if (query.fields !== 'raw_mime') {
+          return inGrant(async (sql, grant) => {
+            const scope = { applicationId: principal.applicationId, grantId: grant.id };
+            const row = await messageRow(sql, scope, params.id);
+            return one((await withBodies(sql, scope, [row], wantedParts(query))).messages[0]);
+          });
+        }
+        const { scope, place } = await inGrant(async (sql, grant) => {
+          const found = { applicationId: principal.applicationId, grantId: grant.id };
+          return { scope: found, place: (await getRawPlaces(sql, found, [params.id])).get(params.id) };
+        });
+        if (!place) throw notFound();
+        return written(async (requestId) => {
+          const items = await openRawItems(originals, scope, [place], wants(query.select, 'raw_mime'));
+          return writeRaw(requestId, items[0]!, query.select);
+        });
+      },
+    }),
+  ];
+}
+
+async function rawPlaces(sql: Sql, scope: Scope, rows: MessageRow[]): Promise<RawPlace[]> {
+  const ids = rows.map((row) => row.id);
+  const places = await getRawPlaces(sql, scope, ids);
+  return ids.flatMap((id) => places.get(id) ?? []);
+}
+
+function wantedParts(query: { fields?: MessageFields; select?: string[] }): WantedParts {
+  const headers =
+    query.fields === 'include_headers' ? 'all' : query.fields === 'include_basic_headers' ? 'basic' : 'none';
+  return {
+    body: wants(query.select, 'body'),
+    headers: wants(query.select, 'headers') ? headers : 'none',
+  };
+}
+
+function toFilter(query: ListFilters): MessageFilter {
+  const addresses = (list: string[] | undefined) => list?.map(normalizeAddress);
+  return {
+    folderIds: query.in,
+    threadId: query.thread_id,
+    unread: query.unread,
+    starred: query.starred,
+    hasAttachment: query.has_attachment,
+    subject: query.subject,
+    anyEmail: addresses(query.any_email),
+    from: addresses(query.from),
+    to: addresses(query.to),
+    cc: addresses(query.cc),
+    bcc: addresses(query.bcc),
+    receivedAfter: query.received_after,
+    receivedBefore: query.received_before,
+  };
+}

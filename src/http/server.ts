@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { ApiError } from '../platform/errors.ts';
+import type { Log } from '../platform/log.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { Database } from '../store/database.ts';
+import { Authenticator } from './auth.ts';
+import { acceptsGzip, compressed } from './compress.ts';
+import { answerOnSocket, asApiError, errorAnswer, refusal } from './failures.ts';
+import { parseJsonBody } from './json-body.ts';
+import { registerRoute } from './register-route.ts';
+import type { Route } from './route.ts';
+
+/** What composition hands to the server. */
+export interface ServerParts {
+  db: Database;
+  log: Log;
+  metrics: Metrics;
+  /** Every route of every resource, see routes/. */
+  routes: Route[];
+  /** Shorter times are for tests. */
+  timeouts?: Partial<Timeouts>;
+}
+
+export interface Timeouts {
+  /** For the whole header section to arrive, ms. */
+  headers: number;
+  /** For the whole request to arrive, ms. */
+  request: number;
+  /** For a connection on which nothing moves, ms: longer than the slowest send. */
+  idle: number;
+  /** How often the first two are looked at, ms. */
+  check: number;
+}
+
+const TIMEOUTS: Timeouts = { headers: 15_000, request: 120_000, idle: 180_000, check: 2_000 };
+/** A request in JSON has at most 3 MB (contract 5.4). */
+const BODY_LIMIT = 3 * 1024 * 1024;
+/** A path segment: ids are shorter, and the header limit bounds the whole. */
+const MAX_SEGMENT = 4096;
+
+/** The HTTP server of the API, not yet listening. All that leaves it has the contract's envelope or error shape. */
+export function createServer(parts: ServerParts): FastifyInstance {
+  const timeouts = { ...TIMEOUTS, ...parts.timeouts };
+  const app = fastify({
+    logger: false,
+    genReqId: () => randomUUID(),
+    bodyLimit: BODY_LIMIT,
+    connectionTimeout: timeouts.idle,
+    requestTimeout: timeouts.request,
+    // We answer these ourselves, in our shape.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => answerOnSocket(error, socket),
+    frameworkErrors: (error, request, reply) => {
+      reply.header('x-request-id', request.id);
+      sendError(reply, error, parts.log);
+    },
+    http: {
+      headersTimeout: timeouts.headers,
+      connectionsCheckingInterval: timeouts.check,
+      requireHostHeader: false,
+    },
+    routerOptions: {
+      maxParamLength: MAX_SEGMENT,
+      // The query is read by the route's schema; here it must only not throw.
+      querystringParser: () => ({}),
+    },
+  });
+
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+    if (closing) {
+      reply.header('connection', 'close');
+      throw new ApiError('api.unavailable', 'The service is shutting down.', { retryAfterSeconds: 2 });
+    }
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (typeof payload !== 'string' || request.method === 'HEAD') return payload;
+    reply.header('vary', 'accept-encoding');
+    if (!acceptsGzip(request.headers['accept-encoding'])) return payload;
+    const bytes = await compressed(payload);
+    if (!bytes) return payload;
+    reply.header('content-encoding', 'gzip').removeHeader('content-length');
+    return bytes;
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    parts.metrics.httpRequests.observe(
+      { method: request.method, route, status: String(reply.statusCode) },
+      reply.elapsedTime / 1000,
+    );
+  });
+
+  readBodies(app);
+  const authenticator = new Authenticator(parts.db);
+  for (const route of parts.routes) registerRoute(app, route, parts.db, authenticator);
+  refuseOtherMethods(app, parts.routes);
+
+  app.setNotFoundHandler(() => {
+    throw new ApiError('api.not_found_error', 'There is no such route.');
+  });
+  app.setErrorHandler((error, _request, reply) => sendError(reply, error, parts.log));
+  app.server.on('checkExpectation', (_request, response: ServerResponse) => refuseExpectation(response));
+  return app;
+}
+
+function readBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) => {
+      const encoding = request.headers['content-encoding'];
+      if (encoding && encoding !== 'identity')
+        throw refusal(415, 'Send the request body without Content-Encoding.');
+      return parseJsonBody(body);
+    },
+  );
+}
+
+/** A path that exists, with a method that it does not have: 405, and OPTIONS says which it has. */
+function refuseOtherMethods(app: FastifyInstance, routes: Route[]): void {
+  for (const [path, group] of Map.groupBy(routes, (route) => route.path)) {
+    const methods = group.map((route) => route.method) as string[];
+    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort().join(', ');
+    app.route({
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !methods.includes(method)),
+      url: path,
+      exposeHeadRoute: false,
+      handler: (_request, reply) => {
+        reply.header('allow', allow);
+        throw refusal(405, `This path answers ${allow}.`);
+      },
+    });
+    app.options(path, (_request, reply) => reply.code(204).header('allow', allow).send());
+  }
+}
+
+function sendError(reply: FastifyReply, error: unknown, log: Log): void {
+  const known = asApiError(error);
+  if (!known) {
+    // Never the message: it may quote what a caller or a mail said. The stack's own lines say where.
+    const { name, code, stack } = error as NodeJS.ErrnoException;
+    const where = stack?.split('\n').filter((line) => /^\s+at /.test(line));
+    log.error({ requestId: reply.request.id, name, code, where }, 'unexpected error in a request');
+  }
+  if (known?.retryAfterSeconds !== undefined) reply.header('retry-after', String(known.retryAfterSeconds));
+  reply
+    .code(known?.status ?? 500)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(JSON.stringify(errorAnswer(reply.request.id, known)));
+}
+
+/** Node answers an unknown Expect header with an empty 417; ours has the error shape. */
+function refuseExpectation(response: ServerResponse): void {
+  const requestId = randomUUID();
+  response.writeHead(417, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': requestId });
+  response.end(
+    JSON.stringify(errorAnswer(requestId, refusal(417, 'The Expect header asks for the impossible.'))),
+  );
+}

@@ -1,0 +1,26 @@
+import { type Static, Type } from 'typebox';
+import { OneOf, UnixSeconds, Uuid } from './scalars.ts';
+
+export const GrantStatus = OneOf(['valid', 'invalid']);
+export type GrantStatus = Static<typeof GrantStatus>;
+
+/** One connected mailbox. `settings` never holds a secret. */
+export const Grant = Type.Object(
+  {
+    id: Uuid(),
+    provider: Type.String(),
+    scope: Type.Array(Type.String()),
+    grant_status: GrantStatus,
+    email: Type.String(),
+    name: Type.Optional(Type.String()),
+    provider_user_id: Type.Optional(Type.String()),
+    ip: Type.Optional(Type.String()),
+    user_agent: Type.Optional(Type.String()),
+    state: Type.Optional(Type.String()),
+    settings: Type.Record(Type.String(), Type.Unknown()),
+    created_at: UnixSeconds(),
+    updated_at: UnixSeconds(),
+  },
+  { $id: 'Grant' },
+);
+export type Grant = Static<typeof Grant>;

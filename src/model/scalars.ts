@@ -1,0 +1,15 @@
+import { Type } from 'typebox';
+
+/** Seconds since 1970 (UTC), as everywhere in the API. */
+export const UnixSeconds = () => Type.Integer({ description: 'Unix seconds' });
+
+/** An opaque identifier: its inner form is nobody's business and may change. */
+export const Id = () => Type.String({ description: 'Opaque identifier' });
+
+/** A value out of a closed list. */
+export function OneOf<const Values extends readonly string[]>(values: Values) {
+  return Type.Enum(values);
+}
+
+export const Uuid = () =>
+  Type.String({ pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' });
