@@ -1,3 +1,4 @@
+import { normalizeAddress } from '../mail/address.ts';
 import { ApiError, invalidRequest } from '../platform/errors.ts';
 import type { Sql } from '../store/database.ts';
 import {
@@ -9,7 +10,6 @@ import {
   reauthenticateGrant,
 } from '../store/grants.ts';
 import type { ConnectContext } from './context.ts';
-import { emailKey } from './email.ts';
 import { Fields } from './fields.ts';
 import { writeGrantEvent } from './grant-events.ts';
 import { sealGrantSecret } from './grant-secret.ts';
@@ -107,7 +107,7 @@ async function storeGrant(
   request: ImapRequest,
   record: Omit<AuthenticatedGrant, 'email' | 'settings' | 'secret'>,
 ): Promise<Grant> {
-  const key = emailKey(request.email);
+  const key = normalizeAddress(request.email);
   for (;;) {
     const existing = await lockGrantByEmail(sql, applicationId, key);
     const id = existing?.id ?? newGrantId();

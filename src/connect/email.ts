@@ -16,8 +16,3 @@ export function domainOf(address: string): string | null {
   const parsed = parseHost(address.slice(address.lastIndexOf('@') + 1));
   return parsed.kind === 'name' && parsed.name.includes('.') ? parsed.name : null;
 }
-
-/** The form under which an address is unique in an application. */
-export function emailKey(address: string): string {
-  return address.trim().toLowerCase();
-}

@@ -1,3 +1,4 @@
+import { normalizeAddress } from '../mail/address.ts';
 import { invalidRequest, notFound } from '../platform/errors.ts';
 import type { Sql } from '../store/database.ts';
 import {
@@ -13,7 +14,7 @@ import {
 } from '../store/grants.ts';
 import type { ConnectContext } from './context.ts';
 import { readRecord } from './custom-authentication.ts';
-import { emailKey, isAddress } from './email.ts';
+import { isAddress } from './email.ts';
 import { Fields } from './fields.ts';
 import { writeGrantEvent } from './grant-events.ts';
 import { sealGrantSecret } from './grant-secret.ts';
@@ -28,7 +29,7 @@ export function listGrants(
 ): Promise<Grant[]> {
   const { email, ...rest } = filter;
   return ctx.db.tenant(applicationId, (sql) =>
-    listStored(sql, applicationId, { ...rest, emailKey: email === null ? null : emailKey(email) }),
+    listStored(sql, applicationId, { ...rest, emailKey: email === null ? null : normalizeAddress(email) }),
   );
 }
 
@@ -63,7 +64,7 @@ export async function updateGrant(
   if (
     isAddress(username) &&
     before.settings.imap_username !== username &&
-    emailKey(username) !== emailKey(before.email)
+    normalizeAddress(username) !== normalizeAddress(before.email)
   ) {
     throw invalidRequest('settings.imap_username', `is another address than the grant's, ${before.email}`);
   }

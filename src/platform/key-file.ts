@@ -1,12 +1,15 @@
 import {
   closeSync,
   fchmodSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -59,16 +62,29 @@ export function readKeyFile(dataDir: string): MasterKey[] {
 export function writeKeyFile(dataDir: string, keys: MasterKey[]): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const path = keyFilePath(dataDir);
+  const owner = statSync(path, { throwIfNoEntry: false });
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', 0o600);
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, 'wx', 0o600);
   try {
     fchmodSync(file, 0o600);
+    // The command line may run as root and the server not: the file stays the server's.
+    if (owner && owner.uid !== process.geteuid?.()) fchownSync(file, owner.uid, owner.gid);
     writeFileSync(file, `${COMMENT}${keys.map((key) => key.export()).join('\n')}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
   renameSync(temporary, path);
+  syncDirectory(dataDir);
+}
+
+export function removeKeyFile(dataDir: string): void {
+  rmSync(keyFilePath(dataDir), { force: true });
+  syncDirectory(dataDir);
+}
+
+function syncDirectory(dataDir: string): void {
   const directory = openSync(dataDir, 'r');
   try {
     fsyncSync(directory);

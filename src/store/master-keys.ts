@@ -13,6 +13,8 @@ export interface MasterKeyRow {
 }
 
 const CHECK_TEXT = 'mailquay master key check';
+/** Key of the advisory lock that one rotation holds ("mqkey" in ASCII). */
+const ROTATION_LOCK = 0x6d716b6579;
 const ENGINE = '00000000-0000-0000-0000-000000000000';
 
 /**
@@ -185,6 +187,20 @@ export async function replaceCiphertext(
       after,
     ])) > 0
   );
+}
+
+/** Runs a rotation that is alone on its database; throws when another one is at work. */
+export async function withRotationLock<T>(db: Database, work: () => Promise<T>): Promise<T> {
+  const client = await db.pool.connect();
+  try {
+    const { rows } = await client.query('SELECT pg_try_advisory_lock($1) AS locked', [ROTATION_LOCK]);
+    if (!rows[0].locked)
+      throw new StartupError('Another rotation of the master key is running on this database.');
+    return await work();
+  } finally {
+    // The lock ends with its session, whatever happened to it.
+    client.release(true);
+  }
 }
 
 function checkPlace(id: string): Buffer {
