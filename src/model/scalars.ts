@@ -7,7 +7,7 @@ export const UnixSeconds = () => Type.Integer({ description: 'Unix seconds' });
 export const Id = () => Type.String({ description: 'Opaque identifier' });
 
 /** A value out of a closed list. */
-export function OneOf<const Values extends readonly string[]>(values: Values) {
+export function OneOf<Values extends string[]>(values: readonly [...Values]) {
   return Type.Enum(values);
 }
 

@@ -5,7 +5,7 @@ import { Message, MessageFields, RawMessage } from '../../model/message.ts';
 import { notFound } from '../../platform/errors.ts';
 import type { Sql } from '../../store/database.ts';
 import type { MessageFilter } from '../../store/reads/message-list.ts';
-import { getRawPlaces, type RawPlace } from '../../store/reads/message-rows.ts';
+import { getRawPlaces, type MessageRow, type RawPlace } from '../../store/reads/message-rows.ts';
 import type { Scope } from '../../store/scope.ts';
 import { one, page, written } from '../answer.ts';
 import type { WantedParts } from '../content/bodies.ts';

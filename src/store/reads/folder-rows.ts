@@ -15,8 +15,8 @@ export interface ListedFolder {
 
 const SELECT = `SELECT f.id, f.path, f.name, f.parent_id AS "parentId", f.special_use AS "specialUse", f.attributes,
   f.total_count AS "totalCount", f.unread_count AS "unreadCount",
-  (SELECT count(*) FROM folders c WHERE c.grant_id = $2 AND c.parent_id = f.id) AS "childCount"
-  FROM folders f WHERE f.application_id = $1 AND f.grant_id = $2`;
+  (SELECT count(*) FROM folders c WHERE c.grant_id = $2 AND c.parent_id = f.id AND c.deleted_at IS NULL) AS "childCount"
+  FROM folders f WHERE f.application_id = $1 AND f.grant_id = $2 AND f.deleted_at IS NULL`;
 
 /** Folders in the order of their paths, after one of them. */
 export async function listFolderRows(
@@ -45,7 +45,7 @@ export async function getFolderRow(sql: Sql, scope: Scope, id: string): Promise<
 /** Which of these ids are folders of the grant. */
 export async function existingFolderIds(sql: Sql, scope: Scope, ids: string[]): Promise<Set<string>> {
   const rows = await sql.rows<{ id: string }>(
-    'SELECT id FROM folders WHERE application_id = $1 AND grant_id = $2 AND id = ANY($3)',
+    'SELECT id FROM folders WHERE application_id = $1 AND grant_id = $2 AND id = ANY($3) AND deleted_at IS NULL',
     [scope.applicationId, scope.grantId, ids],
   );
   return new Set(rows.map((row) => row.id));

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import Nylas from 'nylas';
+import { Originals, type RawSource } from '../../src/http/content/originals.ts';
+import { Cursors } from '../../src/http/pagination.ts';
+import type { Route } from '../../src/http/route.ts';
+import { applicationRoutes } from '../../src/http/routes/applications.ts';
+import { attachmentRoutes } from '../../src/http/routes/attachments.ts';
+import { folderRoutes } from '../../src/http/routes/folders.ts';
+import { healthRoutes } from '../../src/http/routes/health.ts';
+import { messageRoutes } from '../../src/http/routes/messages.ts';
+import { threadRoutes } from '../../src/http/routes/threads.ts';
+import { createServer, type Timeouts } from '../../src/http/server.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { createMetrics } from '../../src/platform/metrics.ts';
+import { FileBlobStore } from '../../src/store/blobs/files.ts';
+import { openTestDatabase, type TestDatabase } from './test-database.ts';
+
+/** The API over a database of its own, listening on loopback. */
+export interface TestApi {
+  database: TestDatabase;
+  blobs: FileBlobStore;
+  app: FastifyInstance;
+  routes: Route[];
+  origin: string;
+  /** What the provider would hand out; replace it in a test. */
+  provider: { fetchRaw: RawSource };
+  /** A raw request: path as it goes over the wire. */
+  call(path: string, key?: string | null, init?: RequestInit): Promise<Response>;
+  sdk(key: string): Nylas;
+  close(): Promise<void>;
+}
+
+export async function startApi(
+  options: { timeouts?: Partial<Timeouts>; extraRoutes?: Route[] } = {},
+): Promise<TestApi> {
+  const database = await openTestDatabase();
+  const directory = await mkdtemp(join(tmpdir(), 'mailquay-blobs-'));
+  const blobs = new FileBlobStore(directory);
+  const provider: TestApi['provider'] = {
+    fetchRaw: async () => Readable.from([]),
+  };
+  const log = createLog('silent');
+  const metrics = createMetrics();
+  const originals = new Originals({
+    blobs,
+    fetchRaw: (...args) => provider.fetchRaw(...args),
+    retentionDays: 7,
+    log,
+    spoolDirectory: directory,
+  });
+  const parts = { db: database.db, metrics, originals, cursors: new Cursors(randomBytes(32)) };
+  const routes = [
+    ...applicationRoutes(parts),
+    ...messageRoutes(parts),
+    ...threadRoutes(parts),
+    ...folderRoutes(parts),
+    ...attachmentRoutes(parts),
+    ...healthRoutes(parts),
+    ...(options.extraRoutes ?? []),
+  ];
+  const app = createServer({ db: database.db, log, metrics, routes, timeouts: options.timeouts });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
+  return {
+    database,
+    blobs,
+    app,
+    routes,
+    origin,
+    provider,
+    call: (path, key, init = {}) => {
+      const headers = new Headers(init.headers);
+      if (key) headers.set('authorization', `Bearer ${key}`);
+      return fetch(origin + path, { ...init, headers });
+    },
+    sdk: (apiKey) => new Nylas({ apiKey, apiUri: origin }),
+    close: async () => {
+      await app.close();
+      await database.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
