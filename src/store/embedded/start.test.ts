@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import {
   chmod,
@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ClusterVersionError, DataDirectoryInUseError, EmbeddedPostgresError } from './errors.ts';
 import { isPostmasterOf, waitUntil } from './leftover.ts';
 import type { ServerExit } from './server.ts';
@@ -40,13 +40,21 @@ process.on('SIGTERM', () => server.stop().then(() => process.exit(0)));
 setInterval(() => {}, 1000);
 `;
 
+/** A data directory with a cluster, made once because that takes longer than anything else here. */
+let template: string;
 let directory: string;
 let dataDir: string;
 let running: { stop(): Promise<void> }[];
 
+beforeAll(async () => {
+  template = join(await enterableDirectory(), 'data');
+  await (await startEmbeddedPostgres({ dataDir: template, log: silent })).stop();
+});
+
+afterAll(() => rm(dirname(template), { recursive: true, force: true }));
+
 beforeEach(async () => {
-  directory = await realpath(await mkdtemp(join(tmpdir(), 'mq-embedded-')));
-  await chmod(directory, 0o711); // as root the server runs as somebody else, who must get in
+  directory = await enterableDirectory();
   dataDir = join(directory, 'data');
   running = [];
 });
@@ -55,6 +63,16 @@ afterEach(async () => {
   for (const one of running) await one.stop();
   await rm(directory, { recursive: true, force: true });
 });
+
+async function enterableDirectory(): Promise<string> {
+  const made = await realpath(await mkdtemp(join(tmpdir(), 'mq-embedded-')));
+  await chmod(made, 0o711); // as root the server runs as somebody else, who must get in
+  return made;
+}
+
+function useTemplate(): void {
+  execFileSync('cp', ['-a', template, dataDir]);
+}
 
 async function start(options: { dataDir?: string; onExit?: (exit: ServerExit) => void } = {}) {
   const server = await startEmbeddedPostgres({ dataDir, log: silent, ...options });
@@ -123,6 +141,7 @@ describe('the embedded server', () => {
   });
 
   it('gives an ordinary role that owns the database and may create the extensions we need', async () => {
+    useTemplate();
     const server = await start();
     expect(
       await query(
@@ -144,6 +163,7 @@ describe('the embedded server', () => {
   });
 
   it('refuses a second start and says who has the directory', async () => {
+    useTemplate();
     const child = await startElsewhere();
     await announced(child);
     const refusal = await start().catch((error: unknown) => error);
@@ -156,6 +176,7 @@ describe('the embedded server', () => {
   });
 
   it('ends with its parent on kill -9, and the next start has the data', async () => {
+    useTemplate();
     const child = await startElsewhere();
     const first = await announced(child);
     await query(first, 'CREATE TABLE kept AS SELECT 42 AS answer');
@@ -165,6 +186,7 @@ describe('the embedded server', () => {
   });
 
   it('starts at once after kill -9, while the old server is still going', async () => {
+    useTemplate();
     const child = await startElsewhere();
     await announced(child);
     await end(child, 'SIGKILL');
@@ -184,6 +206,7 @@ describe('the embedded server', () => {
   });
 
   it('reports a server that dies by itself, and recovers', async () => {
+    useTemplate();
     const exits: ServerExit[] = [];
     const server = await start({ onExit: (exit) => exits.push(exit) });
     await query(server, 'CREATE TABLE kept AS SELECT 42 AS answer');
@@ -195,6 +218,7 @@ describe('the embedded server', () => {
   });
 
   it('is not stopped by a stale pid file whose pid belongs to somebody else now', async () => {
+    useTemplate();
     const first = await start();
     await first.stop();
     const lines = [
@@ -217,6 +241,7 @@ describe('the embedded server', () => {
 
   it('puts the socket elsewhere when the path is too long for one', async () => {
     dataDir = join(directory, 'a'.repeat(120));
+    useTemplate();
     const first = await start();
     expect(first.connection.host.length).toBeLessThan(90);
     expect(await query(first, 'SELECT 1')).toEqual([[1]]);
@@ -229,11 +254,12 @@ describe('the embedded server', () => {
 
   it('works in a directory whose name needs care', async () => {
     dataDir = join(directory, `it's "my", $HOME data`);
+    useTemplate();
     expect(await query(await start(), 'SELECT 1')).toEqual([[1]]);
   });
 
   it('refuses the cluster of another major version', async () => {
-    await (await start()).stop();
+    useTemplate();
     await writeFile(join(dataDir, 'postgres', 'PG_VERSION'), '17\n');
     await expect(start()).rejects.toThrow(ClusterVersionError);
     await expect(start()).rejects.toThrow(/made by PostgreSQL 17/);
@@ -246,7 +272,7 @@ describe('the embedded server', () => {
   });
 
   it('leaves alone what it has no right to', async () => {
-    await (await start()).stop();
+    useTemplate();
     await chown(join(dataDir, 'postgres'), 0, 0).catch(() => chmod(join(dataDir, 'postgres'), 0));
     await expect(start()).rejects.toMatchObject({ code: 'cluster_not_accessible' });
     await chmod(join(dataDir, 'postgres'), 0o700);
