@@ -79,16 +79,20 @@ async function install(): Promise<void> {
   await install(`postgresql-${VERSION}`);
 }
 
-/** The test files that use a helper of test/support which obeys DATABASE_URL. */
+/** The test files that use the helper of test/support which obeys DATABASE_URL, also through other helpers. */
 export function databaseTests(root: string): string[] {
-  const support = join(root, 'test', 'support');
-  const helpers = (existsSync(support) ? readdirSync(support, { recursive: true, encoding: 'utf8' }) : [])
-    .filter(
-      (name) => name.endsWith('.ts') && readFileSync(join(support, name), 'utf8').includes('DATABASE_URL'),
-    )
-    .map((name) => basename(name));
-  return globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root }).filter((file) => {
-    const text = readFileSync(join(root, file), 'utf8');
-    return helpers.some((name) => text.includes(`/${name}'`));
-  });
+  const read = (pattern: string | string[]) =>
+    globSync(pattern, { cwd: root }).map((file) => ({ file, text: readFileSync(join(root, file), 'utf8') }));
+  const support = read('test/support/**/*.ts').filter(({ file }) => !file.endsWith('.test.ts'));
+  const helpers = new Set(
+    support.filter(({ text }) => text.includes('DATABASE_URL')).map(({ file }) => file),
+  );
+  const usesHelper = (text: string) => [...helpers].some((file) => text.includes(`/${basename(file)}'`));
+  for (let before = -1; before < helpers.size; ) {
+    before = helpers.size;
+    for (const { file, text } of support) if (usesHelper(text)) helpers.add(file);
+  }
+  return read(['src/**/*.test.ts', 'test/**/*.test.ts'])
+    .filter(({ text }) => usesHelper(text))
+    .map(({ file }) => file);
 }
