@@ -1,3 +1,4 @@
+import { isIP, isIPv4 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import ipaddr from 'ipaddr.js';
 
@@ -10,8 +11,6 @@ export type ParsedHost =
   | { kind: 'name'; name: string }
   | { kind: 'refused'; reason: string };
 
-/** Four decimal numbers without leading zeros: the only spelling that every resolver reads alike. */
-const DOTTED_QUAD = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 /** Last label that the WHATWG URL standard and inet_aton would take for a number: 1, 0x7f, 0177. */
 const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/i;
 /** One label of a host name (RFC 1123), with the underscore that some internal names have. */
@@ -30,9 +29,11 @@ const GLOBAL_UNICAST_V6: [ipaddr.IPv6, number] = [ipaddr.IPv6.parse('2000::'), 3
  */
 export function parseHost(host: string): ParsedHost {
   const text = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
-  if (DOTTED_QUAD.test(text)) return { kind: 'address', address: text, family: 4 };
+  // Four decimal numbers without leading zeros: the only spelling that every resolver reads alike.
+  if (text === host && isIPv4(text)) return { kind: 'address', address: text, family: 4 };
   if (text.includes(':')) return parseV6(text);
-  if (text !== host) return refused('it is not a host name or an IP address');
+  // The URL parser behind domainToASCII would drop line breaks and invisible characters without a word.
+  if (text !== host || /[\p{C}\p{Z}]/u.test(text)) return refused('it is not a host name or an IP address');
 
   // Full-width digits and the like become ASCII here, and are then no name any more.
   const ascii = /^[\x21-\x7e]+$/.test(text) ? text.toLowerCase() : domainToASCII(text);
@@ -58,7 +59,7 @@ function refused(reason: string): ParsedHost {
 
 /** Judges an address by its bytes. What is not known to be a public or a private unicast address is forbidden. */
 export function scopeOf(address: string): AddressScope {
-  if (!ipaddr.isValid(address) || address.includes('%')) return 'forbidden';
+  if (isIP(address) === 0 || address.includes('%')) return 'forbidden';
   const parsed = ipaddr.parse(address);
   const range = parsed.range();
   if (PRIVATE_RANGES.has(range)) return 'private';
