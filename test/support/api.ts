@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
-import Nylas from 'nylas';
+
 import { Originals, type RawSource } from '../../src/http/content/originals.ts';
 import { Cursors } from '../../src/http/pagination.ts';
 import type { Route } from '../../src/http/route.ts';
@@ -19,6 +19,7 @@ import { createServer, type Timeouts } from '../../src/http/server.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { FileBlobStore } from '../../src/store/blobs/files.ts';
+import { Nylas } from './nylas.ts';
 import { openTestDatabase, type TestDatabase } from './test-database.ts';
 
 /** The API over a database of its own, listening on loopback. */

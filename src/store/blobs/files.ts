@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { BlobMissing, type BlobRange, type BlobStore, checkKey, checkPrefix } from './blob-store.ts';
 
 /** Objects as files under one directory, readable by its owner only. */
@@ -43,13 +43,12 @@ export class FileBlobStore implements BlobStore {
       const length = range?.length ?? size;
       if (start + length > size) throw new BlobMissing('the object ends before the range');
       if (length > 0) return file.createReadStream({ start, end: start + length - 1 });
-      const empty = file.createReadStream({ start: 0, end: 0 });
-      empty.push(null);
-      return empty;
     } catch (error) {
       await file.close();
       throw error;
     }
+    await file.close();
+    return Readable.from([]);
   }
 
   async deletePrefix(prefix: string): Promise<void> {
