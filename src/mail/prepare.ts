@@ -24,7 +24,9 @@ export interface PreparedMail {
   cc: Participant[];
   bcc: Participant[];
   replyTo: Participant[];
-  /** Normalised addresses of from, to, cc and bcc. */
+  /** Normalised address of the (first) author. */
+  sender: string | null;
+  /** Normalised addresses of from, to, cc and bcc, sorted. */
   participants: string[];
   /** Date header, unix seconds. */
   sentDate: number | null;
@@ -82,7 +84,8 @@ export function prepareMail(raw: Buffer): PreparedMail {
     cc: parsed.cc,
     bcc: parsed.bcc,
     replyTo: parsed.replyTo,
-    participants: [...participants],
+    sender: parsed.from[0]?.email ? normalizeAddress(parsed.from[0].email) : null,
+    participants: [...participants].sort(),
     sentDate: parsed.date,
     snippet: parsed.snippet,
     attachments: parsed.attachments,

@@ -78,7 +78,9 @@ export interface WatchRequest {
 
 export type Hint =
   /** Watching has begun: what happened before is for the reconciling scan. `all`: every folder is watched. */
-  { kind: 'watching'; all: boolean } | { kind: 'changed'; path: string | null };
+  | { kind: 'watching'; all: boolean }
+  /** A folder (null: some folder) has new mail, or flags and deletions to look at. */
+  | { kind: 'changed'; path: string | null; what: 'arrivals' | 'state' };
 
 export interface RemoteLocation {
   path: string;

@@ -17,9 +17,28 @@ export interface FolderRow {
 const COLUMNS = `id, path, name, delimiter, parent_id AS "parentId", special_use AS "specialUse", attributes, selectable,
   total_count AS "totalCount", unread_count AS "unreadCount"`;
 
-/** All folders of a grant. */
+/** All folders of a grant that are there at the provider. */
 export async function listFolders(sql: Sql, scope: Scope): Promise<FolderRow[]> {
-  return sql.rows(`SELECT ${COLUMNS} FROM folders WHERE grant_id = $1 ORDER BY path`, [scope.grantId]);
+  return sql.rows(`SELECT ${COLUMNS} FROM folders WHERE grant_id = $1 AND deleted_at IS NULL ORDER BY path`, [scope.grantId]);
+}
+
+/** Moves folders aside, so that others can take their paths in the same transaction. */
+export async function freePaths(sql: Sql, scope: Scope, ids: string[]): Promise<void> {
+  await sql.run(`UPDATE folders SET path = E'\\x01' || id WHERE grant_id = $1 AND id = ANY($2::text[])`, [scope.grantId, ids]);
+}
+
+/** Marks folders as gone at the provider; their rows stay for the copies that are still to be settled. */
+export async function retireFolders(sql: Sql, scope: Scope, ids: string[], now: Date): Promise<void> {
+  await sql.run('UPDATE folders SET deleted_at = $3 WHERE grant_id = $1 AND id = ANY($2::text[])', [scope.grantId, ids, now]);
+}
+
+/** Deletes retired folders that hold no copy any more. */
+export async function deleteRetiredFolders(sql: Sql, scope: Scope): Promise<void> {
+  await sql.run(
+    `DELETE FROM folders f WHERE f.grant_id = $1 AND f.deleted_at IS NOT NULL AND NOT EXISTS (
+       SELECT 1 FROM message_locations l WHERE l.grant_id = $1 AND l.folder_id = f.id)`,
+    [scope.grantId],
+  );
 }
 
 export type NewFolder = Omit<FolderRow, 'totalCount' | 'unreadCount'>;
@@ -37,11 +56,6 @@ export async function upsertFolders(sql: Sql, scope: Scope, folders: NewFolder[]
        selectable = excluded.selectable, updated_at = excluded.updated_at`,
     [scope.applicationId, scope.grantId, JSON.stringify(folders), now],
   );
-}
-
-/** Deletes folders that hold no location any more. */
-export async function deleteFolders(sql: Sql, scope: Scope, ids: string[]): Promise<void> {
-  await sql.run('DELETE FROM folders WHERE grant_id = $1 AND id = ANY($2)', [scope.grantId, ids]);
 }
 
 /** Moves the counts of folders by what a transaction has changed. */

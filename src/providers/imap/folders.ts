@@ -27,7 +27,8 @@ export async function listFolders(client: ImapFlow, signal: AbortSignal): Promis
   const seen = new Set<string>();
   let commands = 0;
   for (const entry of listed) {
-    if (!entry.path || seen.has(entry.path)) continue;
+    // A name that is no Unicode cannot be stored, nor shown.
+    if (!entry.path || seen.has(entry.path) || !entry.path.isWellFormed() || entry.path.includes('\0')) continue;
     seen.add(entry.path);
     const selectable = !hasFlag(entry, '\\noselect') && !hasFlag(entry, '\\nonexistent');
     let status = readStatus(entry.status);

@@ -37,12 +37,9 @@ export class Watcher {
     this.#signal.addEventListener('abort', stop, { once: true });
     try {
       await select(client, this.path, this.#signal, () => {});
-      const changed = () => this.#onHint({ kind: 'changed', path: this.path });
-      client.on('exists', changed);
-      client.on('expunge', changed);
-      client.on('flags', changed);
-      client.on('vanished', changed);
-      client.on('highestModseq', changed);
+      const changed = (what: 'arrivals' | 'state') => () => this.#onHint({ kind: 'changed', path: this.path, what });
+      client.on('exists', changed('arrivals'));
+      for (const event of ['expunge', 'flags', 'vanished', 'highestModseq']) client.on(event, changed('state'));
       const all = await this.#notifyAll();
       this.ready = true;
       onReady();
@@ -125,8 +122,8 @@ export class Watcher {
     const hooks = this.#client as unknown as ImapHooks;
     const atom = (value: string) => ({ type: 'ATOM', value });
     const messages = [atom('MessageNew'), atom('MessageExpunge'), atom('FlagChange')];
-    hooks.untaggedHandlers.STATUS = async () => this.#onHint({ kind: 'changed', path: null });
-    hooks.untaggedHandlers.LIST = async () => this.#onHint({ kind: 'changed', path: null });
+    hooks.untaggedHandlers.STATUS = async () => this.#onHint({ kind: 'changed', path: null, what: 'state' });
+    hooks.untaggedHandlers.LIST = async () => this.#onHint({ kind: 'changed', path: null, what: 'state' });
     try {
       await withDeadline(this.#client, COMMAND_TIMEOUT_MS, this.#signal, 'NOTIFY', async () => {
         const response = await hooks.exec('NOTIFY', [

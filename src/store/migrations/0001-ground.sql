@@ -85,10 +85,11 @@ CREATE TABLE folders (
   unread_count integer NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
+  deleted_at timestamptz,                -- gone at the provider; the row stays until its last copies are settled
   PRIMARY KEY (grant_id, id),
-  UNIQUE (grant_id, path),
   FOREIGN KEY (application_id, grant_id) REFERENCES grants (application_id, id)
 );
+CREATE UNIQUE INDEX folders_by_path ON folders (grant_id, path) WHERE deleted_at IS NULL;
 COMMENT ON TABLE folders IS 'kind: scoped. A folder (or label) of the mailbox; path is the provider''s name for it.';
 
 -- What of a folder is in the store. One row moves as a whole, from one consistent observation of the server.

@@ -1,0 +1,171 @@
+import type { Sql } from './database.ts';
+import type { Scope } from './scope.ts';
+
+/** One copy of a message in a folder. */
+export interface NewLocation {
+  folderId: string;
+  uidValidity: number;
+  uid: number;
+  messageId: string;
+  seen: boolean;
+  flagged: boolean;
+  answered: boolean;
+  draft: boolean;
+  keywords: string[];
+  date: number;
+}
+
+/** Inserts locations; one that is there already stays as it is. */
+export async function insertLocations(sql: Sql, scope: Scope, locations: NewLocation[]): Promise<void> {
+  if (locations.length === 0) return;
+  await sql.run(
+    `INSERT INTO message_locations (application_id, grant_id, folder_id, uid_validity, uid, message_id, seen, flagged, answered,
+       draft, keywords, date)
+     SELECT $1, $2, l."folderId", l."uidValidity", l.uid, l."messageId", l.seen, l.flagged, l.answered, l.draft, l.keywords, l.date
+     FROM json_to_recordset($3::json) AS l ("folderId" text, "uidValidity" bigint, uid bigint, "messageId" text, seen boolean,
+       flagged boolean, answered boolean, draft boolean, keywords text[], date bigint)`,
+    [scope.applicationId, scope.grantId, JSON.stringify(locations)],
+  );
+}
+
+/** Which of these UIDs are stored. */
+export async function storedUids(sql: Sql, scope: Scope, folderId: string, uidValidity: number, uids: number[]): Promise<Set<number>> {
+  const rows = await sql.rows<{ uid: number }>(
+    `SELECT uid FROM message_locations WHERE grant_id = $1 AND folder_id = $2 AND uid_validity = $3 AND uid = ANY($4::bigint[])`,
+    [scope.grantId, folderId, uidValidity, uids],
+  );
+  return new Set(rows.map((r) => r.uid));
+}
+
+/** Stored UIDs in any of the ranges that are not known to be gone, ascending. */
+export async function uidsInRanges(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  uidValidity: number,
+  ranges: { from: number; to: number }[],
+): Promise<number[]> {
+  const rows = await sql.rows<{ uid: number }>(
+    `SELECT DISTINCT l.uid FROM unnest($4::bigint[], $5::bigint[]) AS r (low, high) JOIN message_locations l
+       ON l.grant_id = $1 AND l.folder_id = $2 AND l.uid_validity = $3 AND l.uid BETWEEN r.low AND r.high
+     WHERE l.gone_at IS NULL ORDER BY l.uid`,
+    [scope.grantId, folderId, uidValidity, ranges.map((r) => r.from), ranges.map((r) => r.to)],
+  );
+  return rows.map((r) => r.uid);
+}
+
+interface FlagUpdate {
+  uid: number;
+  seen: boolean;
+  flagged: boolean;
+  answered: boolean;
+  draft: boolean;
+  keywords: string[];
+}
+
+/** Sets flags; returns the messages that changed and by how much the folder's unread count moves. */
+export async function updateFlags(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  uidValidity: number,
+  updates: FlagUpdate[],
+): Promise<{ messageIds: string[]; unread: number }> {
+  if (updates.length === 0) return { messageIds: [], unread: 0 };
+  const rows = await sql.rows<{ message_id: string; unread: number }>(
+    `WITH wanted AS (
+       SELECT * FROM json_to_recordset($4::json) AS w (uid bigint, seen boolean, flagged boolean, answered boolean, draft boolean, keywords text[])
+     ), before AS (
+       SELECT l.uid, l.seen FROM message_locations l JOIN wanted w ON w.uid = l.uid
+       WHERE l.grant_id = $1 AND l.folder_id = $2 AND l.uid_validity = $3
+         AND (l.seen, l.flagged, l.answered, l.draft, l.keywords) IS DISTINCT FROM (w.seen, w.flagged, w.answered, w.draft, w.keywords)
+     )
+     UPDATE message_locations l SET seen = w.seen, flagged = w.flagged, answered = w.answered, draft = w.draft, keywords = w.keywords
+     FROM wanted w JOIN before b ON b.uid = w.uid
+     WHERE l.grant_id = $1 AND l.folder_id = $2 AND l.uid_validity = $3 AND l.uid = w.uid
+     RETURNING l.message_id, (b.seen::int - l.seen::int) AS unread`,
+    [scope.grantId, folderId, uidValidity, JSON.stringify(updates)],
+  );
+  return { messageIds: [...new Set(rows.map((r) => r.message_id))], unread: rows.reduce((sum, r) => sum + r.unread, 0) };
+}
+
+/** Marks copies as gone; they still count until `settleGone` finds that they turned up nowhere else. */
+export async function markGone(sql: Sql, scope: Scope, folderId: string, uidValidity: number, uids: number[], now: Date): Promise<number> {
+  if (uids.length === 0) return 0;
+  return sql.run(
+    `UPDATE message_locations SET gone_at = $5 WHERE grant_id = $1 AND folder_id = $2 AND uid_validity = $3
+       AND uid = ANY($4::bigint[]) AND gone_at IS NULL`,
+    [scope.grantId, folderId, uidValidity, uids, now],
+  );
+}
+
+/** Marks all copies of a folder as gone that were stored under another UIDVALIDITY (null: all of the folder). */
+export async function markFolderGone(sql: Sql, scope: Scope, folderId: string, exceptValidity: number | null, now: Date): Promise<number> {
+  return sql.run(
+    `UPDATE message_locations SET gone_at = $4 WHERE grant_id = $1 AND folder_id = $2 AND gone_at IS NULL
+       AND uid_validity IS DISTINCT FROM $3::bigint`,
+    [scope.grantId, folderId, exceptValidity, now],
+  );
+}
+
+export interface RemovedLocation {
+  folderId: string;
+  messageId: string;
+  seen: boolean;
+}
+
+/** Removes copies that have been gone since before a moment. */
+export async function removeGone(sql: Sql, scope: Scope, before: Date, limit: number): Promise<RemovedLocation[]> {
+  return sql.rows(
+    `WITH gone AS (
+       SELECT folder_id, uid_validity, uid FROM message_locations WHERE grant_id = $1 AND gone_at < $2 ORDER BY gone_at LIMIT $3
+     )
+     DELETE FROM message_locations l USING gone g
+     WHERE l.grant_id = $1 AND l.folder_id = g.folder_id AND l.uid_validity = g.uid_validity AND l.uid = g.uid
+     RETURNING l.folder_id AS "folderId", l.message_id AS "messageId", l.seen`,
+    [scope.grantId, before, limit],
+  );
+}
+
+/** Removes single copies, because their message has been found elsewhere. */
+export async function removeLocations(
+  sql: Sql,
+  scope: Scope,
+  copies: { folderId: string; uidValidity: number; uid: number }[],
+): Promise<RemovedLocation[]> {
+  if (copies.length === 0) return [];
+  return sql.rows(
+    `DELETE FROM message_locations l USING unnest($2::text[], $3::bigint[], $4::bigint[]) AS c (folder_id, uid_validity, uid)
+     WHERE l.grant_id = $1 AND l.folder_id = c.folder_id AND l.uid_validity = c.uid_validity AND l.uid = c.uid
+     RETURNING l.folder_id AS "folderId", l.message_id AS "messageId", l.seen`,
+    [scope.grantId, copies.map((c) => c.folderId), copies.map((c) => c.uidValidity), copies.map((c) => c.uid)],
+  );
+}
+
+/** How many copies are waiting to be settled. */
+export async function countGone(sql: Sql, scope: Scope): Promise<number> {
+  const [row] = await sql.rows<{ count: number }>(
+    'SELECT count(*) AS count FROM message_locations WHERE grant_id = $1 AND gone_at IS NOT NULL',
+    [scope.grantId],
+  );
+  return row?.count ?? 0;
+}
+
+/** Number of copies of a folder under one UIDVALIDITY that are not known to be gone. */
+export async function countLocations(sql: Sql, scope: Scope, folderId: string, uidValidity: number): Promise<number> {
+  const [row] = await sql.rows<{ count: number }>(
+    `SELECT count(*) AS count FROM message_locations
+     WHERE grant_id = $1 AND folder_id = $2 AND uid_validity = $3 AND gone_at IS NULL`,
+    [scope.grantId, folderId, uidValidity],
+  );
+  return row?.count ?? 0;
+}
+
+/** True when the folder has copies under an older UIDVALIDITY whose messages may be matched again. */
+export async function hasOlderValidity(sql: Sql, scope: Scope, folderId: string, uidValidity: number): Promise<boolean> {
+  const rows = await sql.rows(
+    `SELECT 1 FROM message_locations WHERE grant_id = $1 AND folder_id = $2 AND uid_validity <> $3 LIMIT 1`,
+    [scope.grantId, folderId, uidValidity],
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,61 @@
+import type { Sql } from './database.ts';
+import type { Scope } from './scope.ts';
+
+export interface SyncState {
+  phase: 'initial' | 'live';
+  startedAt: Date | null;
+  initialDoneAt: Date | null;
+  lastSuccessAt: Date | null;
+  lastError: string | null;
+}
+
+const COLUMNS = `phase, started_at AS "startedAt", initial_done_at AS "initialDoneAt", last_success_at AS "lastSuccessAt",
+  last_error AS "lastError"`;
+
+/** The state of a grant's sync, made when it is not there yet. */
+export async function ensureSyncState(sql: Sql, scope: Scope, now: Date): Promise<SyncState> {
+  await sql.run(
+    `INSERT INTO sync_states (application_id, grant_id, started_at) VALUES ($1, $2, $3) ON CONFLICT (grant_id) DO NOTHING`,
+    [scope.applicationId, scope.grantId, now],
+  );
+  const [row] = await sql.rows<SyncState>(`SELECT ${COLUMNS} FROM sync_states WHERE grant_id = $1`, [scope.grantId]);
+  if (!row) throw new Error('sync state vanished');
+  return row;
+}
+
+/** Marks the end of the first sync; false when it was marked before. */
+export async function finishInitial(sql: Sql, scope: Scope, now: Date): Promise<boolean> {
+  const rows = await sql.run(
+    `UPDATE sync_states SET phase = 'live', initial_done_at = $2 WHERE grant_id = $1 AND phase = 'initial'`,
+    [scope.grantId, now],
+  );
+  return rows > 0;
+}
+
+/** Notes that everything known was in step at this moment. */
+export async function noteSuccess(sql: Sql, scope: Scope, now: Date): Promise<void> {
+  await sql.run('UPDATE sync_states SET last_success_at = $2, last_error = NULL WHERE grant_id = $1', [scope.grantId, now]);
+}
+
+/** Notes why the sync stands still: a code from a closed list, never content. */
+export async function noteError(sql: Sql, scope: Scope, error: string): Promise<void> {
+  await sql.run('UPDATE sync_states SET last_error = $2 WHERE grant_id = $1', [scope.grantId, error]);
+}
+
+/** Progress of the first sync: how much of the history that was there at connection is stored. */
+export interface SyncProgress extends SyncState {
+  total: number;
+  done: number;
+  folders: number;
+}
+
+export async function readProgress(sql: Sql, scope: Scope): Promise<SyncProgress | null> {
+  const [row] = await sql.rows<SyncProgress>(
+    `SELECT ${COLUMNS}, c.total, c.done, c.folders FROM sync_states s
+     CROSS JOIN (SELECT coalesce(sum(history_total), 0)::bigint AS total, coalesce(sum(history_done), 0)::bigint AS done,
+       count(*) AS folders FROM folder_cursors WHERE grant_id = $1) c
+     WHERE s.grant_id = $1`,
+    [scope.grantId],
+  );
+  return row ?? null;
+}

@@ -1,0 +1,341 @@
+import type { PreparedMail } from '../mail/prepare.ts';
+import type { Flags, RemoteFlags, RemoteIdentity } from '../providers/provider.ts';
+import type { Database, Sql } from '../store/database.ts';
+import { insertEvents, type NewEvent } from '../store/events.ts';
+import { type FolderCursor, saveCursor } from '../store/folder-cursors.ts';
+import { addFolderCounts } from '../store/folders.ts';
+import { assertHeld, type Lease } from '../store/leases.ts';
+import {
+  insertLocations,
+  markGone,
+  type NewLocation,
+  type RemovedLocation,
+  removeGone,
+  removeLocations,
+  storedUids,
+  updateFlags,
+} from '../store/locations.ts';
+import {
+  type Candidate,
+  deleteUnlocated,
+  findCandidates,
+  insertMessages,
+  type NewMessage,
+  refreshMessages,
+} from '../store/message-writes.ts';
+import type { Scope } from '../store/scope.ts';
+import { refreshThreads } from '../store/thread-writes.ts';
+import { attachmentRows } from './attachments.ts';
+import { Matcher, matchByHeader, replacedBy } from './match.ts';
+import { placeInThreads } from './thread.ts';
+
+/** A mail that has been fetched, parsed and put into the blob store, on its way into the store. */
+export interface Arrival {
+  uid: number;
+  flags: Flags;
+  remoteId: string | null;
+  /** INTERNALDATE, unix seconds. */
+  internalDate: number;
+  mail: PreparedMail;
+  raw: { object: string; offset: number } | null;
+}
+
+/** What every write of the sync is bound to. */
+export interface Writer {
+  db: Database;
+  lease: Lease;
+  scope: Scope;
+  /** The grant's own address, normalised: mail from it counts as sent. */
+  ownAddress: string;
+  clock: () => Date;
+}
+
+/** A folder under one UIDVALIDITY. */
+export interface Place {
+  folderId: string;
+  uidValidity: number;
+}
+
+/** Rows that one settling transaction removes at most. */
+const SETTLE_BATCH = 500;
+
+/**
+ * The one door by which mail enters the store: messages, threads, counts, cursor and events in one
+ * transaction, behind the fence of the lease. Copies of known messages become locations. `live` copies
+ * make events; history does not (contract 5.2). Applying the same copies twice changes nothing.
+ */
+export async function applyArrivals(
+  writer: Writer,
+  place: Place,
+  arrivals: Arrival[],
+  isLive: (uid: number) => boolean,
+  cursor: FolderCursor | null,
+): Promise<{ created: number; matched: number }> {
+  const { scope } = writer;
+  return inTransaction(writer, async (sql, changes) => {
+    const now = writer.clock();
+    const stored = await storedUids(sql, scope, place.folderId, place.uidValidity, arrivals.map((a) => a.uid));
+    const fresh = arrivals.filter((a) => !stored.has(a.uid));
+    const matcher = new Matcher(
+      scope.grantId,
+      place,
+      await findCandidates(sql, scope, {
+        fingerprints: fresh.map((a) => Buffer.from(a.mail.fingerprint)),
+        headerDigests: [],
+        remoteIds: fresh.flatMap((a) => a.remoteId ?? []),
+      }),
+    );
+    const matched: { arrival: Arrival; existing: Candidate }[] = [];
+    const added: { arrival: Arrival; id: string }[] = [];
+    for (const arrival of fresh) {
+      const { id, existing } = matcher.take({
+        remoteId: arrival.remoteId,
+        fingerprint: Buffer.from(arrival.mail.fingerprint),
+      });
+      if (existing) matched.push({ arrival, existing });
+      else added.push({ arrival, id });
+    }
+    const threads = await placeInThreads(
+      sql,
+      scope,
+      added.map(({ arrival, id }) => ({ id, mail: arrival.mail, date: arrival.internalDate })),
+    );
+    for (const id of threads.touched) changes.threads.add(id);
+    for (const { arrival } of added) if (isLive(arrival.uid)) changes.live = true;
+    await insertMessages(
+      sql,
+      scope,
+      added.map(({ arrival, id }) => newMessage(writer, place, arrival, id, threads.threadOf(id))),
+      now,
+    );
+    await insertLocations(sql, scope, [
+      ...added.map(({ arrival, id }) => location(place, arrival, id, arrival.internalDate)),
+      ...matched.map(({ arrival, existing }) => location(place, arrival, existing.id, existing.date)),
+    ]);
+    for (const { arrival } of [...added, ...matched]) changes.count(place.folderId, 1, arrival.flags.seen ? 0 : 1);
+    changes.removed(await removeLocations(sql, scope, matched.flatMap(({ existing }) => replacedBy(existing, place))));
+    for (const { existing } of matched) changes.messages.add(existing.id);
+    for (const { arrival, id } of added) {
+      if (!isLive(arrival.uid)) continue;
+      changes.events.push({
+        type: 'message.created',
+        objectId: id,
+        data: { thread_id: threads.threadOf(id), folders: [place.folderId], date: arrival.internalDate },
+      });
+    }
+    for (const id of threads.created) {
+      if (changes.live) changes.events.push({ type: 'thread.created', objectId: id, data: {} });
+    }
+    changes.createdThreads = threads.created;
+    changes.mergedThreads = threads.merged;
+    if (cursor) await saveCursor(sql, scope, cursor);
+    return { created: added.length, matched: matched.length };
+  });
+}
+
+/**
+ * Gives known messages their copies in a folder by cheap identities, without fetching bodies.
+ * Returns the UIDs that no stored message certainly stands for.
+ */
+export async function applyIdentities(
+  writer: Writer,
+  place: Place,
+  identities: RemoteIdentity[],
+): Promise<{ unknown: number[] }> {
+  const { scope } = writer;
+  return inTransaction(writer, async (sql, changes) => {
+    const stored = await storedUids(sql, scope, place.folderId, place.uidValidity, identities.map((i) => i.uid));
+    const fresh = identities.filter((i) => !stored.has(i.uid));
+    const candidates = await findCandidates(sql, scope, {
+      fingerprints: [],
+      headerDigests: fresh.flatMap((i) => i.headerDigest ?? []),
+      remoteIds: fresh.flatMap((i) => i.remoteId ?? []),
+    });
+    const matcher = new Matcher(scope.grantId, place, candidates);
+    const rivals = countDigests(fresh);
+    const matched: { copy: RemoteIdentity; existing: Candidate }[] = [];
+    const unknown: number[] = [];
+    for (const copy of fresh) {
+      const certain = copy.remoteId
+        ? { remoteId: copy.remoteId, fingerprint: Buffer.alloc(0) }
+        : certainByHeader(copy, candidates, rivals);
+      const existing = certain && matcher.find(certain);
+      if (existing) matched.push({ copy, existing });
+      else unknown.push(copy.uid);
+    }
+    await insertLocations(sql, scope, matched.map(({ copy, existing }) => location(place, copy, existing.id, existing.date)));
+    for (const { copy, existing } of matched) {
+      changes.count(place.folderId, 1, copy.flags.seen ? 0 : 1);
+      changes.messages.add(existing.id);
+    }
+    changes.removed(await removeLocations(sql, scope, matched.flatMap(({ existing }) => replacedBy(existing, place))));
+    return { unknown };
+  });
+}
+
+/** Brings flags in step; events tell of messages that look different now. */
+export async function applyFlags(writer: Writer, place: Place, rows: RemoteFlags[]): Promise<void> {
+  if (rows.length === 0) return;
+  await inTransaction(writer, async (sql, changes) => {
+    const updates = rows.map((r) => ({ uid: r.uid, ...r.flags }));
+    const { messageIds, unread } = await updateFlags(sql, writer.scope, place.folderId, place.uidValidity, updates);
+    changes.count(place.folderId, 0, unread);
+    for (const id of messageIds) changes.messages.add(id);
+  });
+}
+
+/** Notes that copies are gone from a folder. The messages stay as they are until {@link settleGone}. */
+export async function applyGone(writer: Writer, place: Place, uids: number[]): Promise<number> {
+  if (uids.length === 0) return 0;
+  return inTransaction(writer, (sql) =>
+    markGone(sql, writer.scope, place.folderId, place.uidValidity, uids, writer.clock()),
+  );
+}
+
+/** Moves a cursor by itself, when nothing else has changed. */
+export async function applyCursor(writer: Writer, cursor: FolderCursor): Promise<void> {
+  await inTransaction(writer, (sql) => saveCursor(sql, writer.scope, cursor));
+}
+
+/**
+ * Removes copies that went before a moment since when every folder has been looked at: what has not turned
+ * up elsewhere by now is deleted.
+ */
+export async function settleGone(writer: Writer, before: Date): Promise<void> {
+  for (;;) {
+    const removed = await inTransaction(writer, async (sql, changes) => {
+      const rows = await removeGone(sql, writer.scope, before, SETTLE_BATCH);
+      changes.removed(rows);
+      const ids = [...new Set(rows.map((r) => r.messageId))];
+      for (const message of await deleteUnlocated(sql, writer.scope, ids)) {
+        changes.threads.add(message.threadId);
+        changes.messages.delete(message.id);
+        changes.live = true;
+        changes.events.push({
+          type: 'message.deleted',
+          objectId: message.id,
+          data: { thread_id: message.threadId, folders: message.folderIds },
+        });
+      }
+      return rows.length;
+    });
+    if (removed < SETTLE_BATCH) return;
+  }
+}
+
+/** What a transaction has changed so far, and so what it must sum up and tell of at its end. */
+class Changes {
+  readonly messages = new Set<string>();
+  readonly threads = new Set<string>();
+  readonly events: NewEvent[] = [];
+  readonly counts = new Map<string, { total: number; unread: number }>();
+  createdThreads: string[] = [];
+  mergedThreads: string[] = [];
+  live = false;
+
+  count(folderId: string, total: number, unread: number): void {
+    const sum = this.counts.get(folderId) ?? { total: 0, unread: 0 };
+    this.counts.set(folderId, { total: sum.total + total, unread: sum.unread + unread });
+  }
+
+  removed(rows: RemovedLocation[]): void {
+    for (const row of rows) {
+      this.count(row.folderId, -1, row.seen ? 0 : -1);
+      this.messages.add(row.messageId);
+    }
+  }
+}
+
+async function inTransaction<T>(writer: Writer, work: (sql: Sql, changes: Changes) => Promise<T>): Promise<T> {
+  const { db, scope, lease } = writer;
+  return db.engine(async (sql) => {
+    await assertHeld(sql, lease);
+    const changes = new Changes();
+    const result = await work(sql, changes);
+    const refreshed = await refreshMessages(sql, scope, [...changes.messages], writer.clock());
+    for (const message of refreshed) {
+      changes.threads.add(message.threadId);
+      changes.live = true;
+      changes.events.push({
+        type: 'message.updated',
+        objectId: message.id,
+        data: {
+          thread_id: message.threadId,
+          folders: message.folderIds,
+          unread: message.unread,
+          starred: message.starred,
+          date: message.date,
+        },
+      });
+    }
+    const { deleted } = await refreshThreads(sql, scope, [...changes.threads]);
+    if (changes.live) {
+      const gone = new Set([...deleted, ...changes.mergedThreads]);
+      const created = new Set(changes.createdThreads);
+      for (const id of gone) changes.events.push({ type: 'thread.deleted', objectId: id, data: {} });
+      for (const id of changes.threads) {
+        if (!gone.has(id) && !created.has(id)) changes.events.push({ type: 'thread.updated', objectId: id, data: {} });
+      }
+    }
+    await addFolderCounts(sql, scope, changes.counts);
+    await insertEvents(sql, scope, changes.events);
+    return result;
+  });
+}
+
+function location(place: Place, copy: RemoteFlags, messageId: string, date: number): NewLocation {
+  return { ...place, uid: copy.uid, messageId, ...copy.flags, date };
+}
+
+function newMessage(writer: Writer, place: Place, arrival: Arrival, id: string, threadId: string): NewMessage {
+  const { mail, flags } = arrival;
+  return {
+    id,
+    threadId,
+    fingerprint: Buffer.from(mail.fingerprint),
+    remoteId: arrival.remoteId,
+    messageId: mail.messageId,
+    inReplyTo: mail.inReplyTo,
+    references: mail.references,
+    subjectKey: mail.subjectKey,
+    subject: mail.subject,
+    from: mail.from,
+    to: mail.to,
+    cc: mail.cc,
+    bcc: mail.bcc,
+    replyTo: mail.replyTo,
+    participants: mail.participants,
+    date: arrival.internalDate,
+    snippet: mail.snippet,
+    unread: !flags.seen,
+    starred: flags.flagged,
+    answered: flags.answered,
+    draft: flags.draft,
+    sent: mail.sender === writer.ownAddress,
+    folderIds: [place.folderId],
+    attachments: attachmentRows(id, mail.attachments),
+    hasAttachment: mail.hasAttachment,
+    size: mail.size,
+    sha256: Buffer.from(mail.sha256),
+    parseError: mail.parseError,
+    rawObject: arrival.raw?.object ?? null,
+    rawOffset: arrival.raw?.offset ?? null,
+    body: Buffer.from(mail.body),
+    headers: Buffer.from(mail.headers),
+  };
+}
+
+function countDigests(copies: RemoteIdentity[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { headerDigest } of copies) {
+    if (!headerDigest) continue;
+    const key = headerDigest.toString('hex');
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function certainByHeader(copy: RemoteIdentity, candidates: Candidate[], rivals: Map<string, number>): Candidate | null {
+  if (!copy.headerDigest || rivals.get(copy.headerDigest.toString('hex')) !== 1) return null;
+  return matchByHeader({ headerDigest: copy.headerDigest, size: copy.size, internalDate: copy.internalDate }, candidates);
+}

@@ -1,0 +1,48 @@
+import type { Log } from '../platform/log.ts';
+import type { Mailbox } from '../providers/provider.ts';
+import type { BlobStore } from '../store/blobs/blob-store.ts';
+import type { Writer } from './apply.ts';
+import type { ParsePool } from './parse-pool.ts';
+
+/** What the parts of one grant's sync share while it runs. */
+export interface SyncContext {
+  writer: Writer;
+  mailbox: Mailbox;
+  parser: ParsePool;
+  blobs: BlobStore;
+  rawRetentionDays: number;
+  log: Log;
+  metrics: SyncMetrics;
+  timings: SyncTimings;
+  /** Ends with the lease, the grant or the process. */
+  signal: AbortSignal;
+  /** Runs writes of this grant one after the other, so that they never wait for each other's locks. */
+  serial<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** What the sync counts. */
+export interface SyncMetrics {
+  stored(messages: number): void;
+  parked(messages: number): void;
+}
+
+/** How often the sync looks, in ms. Tests use shorter ones. */
+export interface SyncTimings {
+  /** All folders are compared with the server's STATUS this often, whatever the server promises to tell. */
+  poll: number;
+  /** Flags of a folder whose server keeps no modification sequences: this often, plus `scanPerMessage` for each mail. */
+  scan: number;
+  scanPerMessage: number;
+  /** A folder is compared UID by UID at least this often, even when its STATUS shows no change. */
+  reconcile: number;
+  /** A copy that went is looked for elsewhere after this long. */
+  settle: number;
+}
+
+export const DEFAULT_TIMINGS: SyncTimings = {
+  poll: 60_000,
+  scan: 60_000,
+  scanPerMessage: 10,
+  reconcile: 60 * 60_000,
+  settle: 250,
+};

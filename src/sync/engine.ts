@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto';
+import { normalizeAddress } from '../mail/address.ts';
+import type { Log } from '../platform/log.ts';
+import type { Account, Mailbox } from '../providers/provider.ts';
+import { ProviderError } from '../providers/provider.ts';
+import type { ImapSecret, ImapSettings } from '../providers/imap/settings.ts';
+import type { BlobStore } from '../store/blobs/blob-store.ts';
+import type { Database } from '../store/database.ts';
+import { claim, failuresOf, findClaimable, type Lease, LeaseLostError, release, renew } from '../store/leases.ts';
+import { noteError } from '../store/sync-states.ts';
+import { backoff, HostLimiter } from './backoff.ts';
+import { DEFAULT_TIMINGS, type SyncMetrics, type SyncTimings } from './context.ts';
+import { GrantSync } from './grant-sync.ts';
+import type { ParsePool } from './parse-pool.ts';
+import { Wakeup } from './wakeup.ts';
+
+/** A lease lives this long without renewal, in ms: a process that stalls longer loses its grants. */
+const LEASE_MS = 30_000;
+const RENEW_MS = 8_000;
+/** Free grants are looked for this often even when nobody told of one, in ms. */
+const CLAIM_MS = 5_000;
+/** Grants of one process; more processes share the rest. */
+const MAX_GRANTS = 2_000;
+const CLAIM_BATCH = 50;
+
+/** What the engine asks of the room that knows grants and secrets. */
+export interface GrantSource {
+  /** The account of a grant, or null when it is gone. */
+  load(key: { applicationId: string; grantId: string }): Promise<{
+    account: Account<ImapSettings, ImapSecret>;
+    secretVersion: number;
+    email: string;
+  } | null>;
+  /** The provider refused the login: the grant is invalid until it is authenticated again. */
+  refuse(key: { applicationId: string; grantId: string }, secretVersion: number, code: string): Promise<void>;
+}
+
+export interface EngineParts {
+  db: Database;
+  log: Log;
+  blobs: BlobStore;
+  parser: ParsePool;
+  metrics: SyncMetrics & { connected(grants: number): void };
+  grants: GrantSource;
+  openMailbox: (account: Account<ImapSettings, ImapSecret>) => Mailbox;
+  rawRetentionDays: number;
+  timings?: Partial<SyncTimings>;
+  clock?: () => Date;
+}
+
+interface Running {
+  lease: Lease;
+  stop: AbortController;
+  done: Promise<void>;
+}
+
+/**
+ * Owns grants and keeps them in step: claims free ones by lease, runs one {@link GrantSync} for each, renews the
+ * leases, and gives a grant back with a jittered back-off when its sync breaks.
+ */
+export class SyncEngine {
+  readonly #parts: EngineParts;
+  readonly #owner = randomUUID();
+  readonly #running = new Map<string, Running>();
+  readonly #hosts = new HostLimiter();
+  readonly #stop = new AbortController();
+  readonly #wake = new Wakeup();
+  readonly #clock: () => Date;
+  #loop: Promise<void> | null = null;
+  #renewal: NodeJS.Timeout | null = null;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#clock = parts.clock ?? (() => new Date());
+  }
+
+  start(): void {
+    this.#loop = this.#claimLoop();
+    this.#renewal = setInterval(() => void this.#renew(), RENEW_MS);
+  }
+
+  /** A grant is new, has new settings, or is gone. */
+  grantChanged(grantId: string): void {
+    this.#running.get(grantId)?.stop.abort(new GrantChanged());
+    this.#wake.notify();
+  }
+
+  /** Stops all syncs, finishes what is being written, and gives the leases back. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the engine stops'));
+    if (this.#renewal) clearInterval(this.#renewal);
+    this.#wake.notify();
+    await this.#loop?.catch(() => {});
+    await Promise.all([...this.#running.values()].map((r) => r.done));
+  }
+
+  async #claimLoop(): Promise<void> {
+    const { db, log } = this.#parts;
+    while (!this.#stop.signal.aborted) {
+      try {
+        const room = MAX_GRANTS - this.#running.size;
+        const found = room > 0 ? await db.engine((sql) => findClaimable(sql, this.#clock(), Math.min(room, CLAIM_BATCH))) : [];
+        for (const grant of found) {
+          if (this.#running.has(grant.grantId)) continue;
+          const now = this.#clock();
+          const lease = await db.engine((sql) => claim(sql, grant.grantId, this.#owner, now, new Date(now.getTime() + LEASE_MS)));
+          if (lease) this.#run(grant, lease);
+        }
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        log.error({ code: (error as NodeJS.ErrnoException).code, name: (error as Error).name }, 'grants could not be claimed');
+      }
+      await this.#wake.wait(CLAIM_MS, this.#stop.signal).catch(() => {});
+    }
+  }
+
+  #run(key: { applicationId: string; grantId: string }, lease: Lease): void {
+    const stop = new AbortController();
+    const done = this.#sync(key, lease, AbortSignal.any([stop.signal, this.#stop.signal])).finally(() => {
+      this.#running.delete(lease.grantId);
+      this.#parts.metrics.connected(this.#running.size);
+      if (stop.signal.aborted) this.#wake.notify();
+    });
+    this.#running.set(lease.grantId, { lease, stop, done });
+    this.#parts.metrics.connected(this.#running.size);
+  }
+
+  /** One life of a grant's sync, from the lease to its release. Never throws. */
+  async #sync(key: { applicationId: string; grantId: string }, lease: Lease, signal: AbortSignal): Promise<void> {
+    const { db, log, grants } = this.#parts;
+    let mailbox: Mailbox | null = null;
+    let secretVersion = 0;
+    let failure: unknown;
+    try {
+      const loaded = await grants.load(key);
+      if (!loaded) return;
+      secretVersion = loaded.secretVersion;
+      await this.#hosts.turn(loaded.account.settings.imap_host, signal);
+      mailbox = this.#parts.openMailbox(loaded.account);
+      await new GrantSync({
+        writer: {
+          db,
+          lease,
+          scope: key,
+          ownAddress: normalizeAddress(loaded.email),
+          clock: this.#clock,
+        },
+        mailbox,
+        parser: this.#parts.parser,
+        blobs: this.#parts.blobs,
+        rawRetentionDays: this.#parts.rawRetentionDays,
+        log,
+        metrics: this.#parts.metrics,
+        timings: { ...DEFAULT_TIMINGS, ...this.#parts.timings },
+        signal,
+        serial: serializer(),
+      }).run();
+    } catch (error) {
+      failure = error;
+    }
+    try {
+      await mailbox?.close();
+      await this.#giveBack(key, lease, signal, failure, secretVersion);
+    } catch (error) {
+      log.error({ grantId: key.grantId, name: (error as Error).name }, 'a lease could not be given back; it will expire');
+    }
+  }
+
+  async #giveBack(
+    key: { applicationId: string; grantId: string },
+    lease: Lease,
+    signal: AbortSignal,
+    failure: unknown,
+    secretVersion: number,
+  ): Promise<void> {
+    const { db, log, grants } = this.#parts;
+    const now = this.#clock();
+    if (failure instanceof LeaseLostError) return;
+    if (signal.aborted) {
+      await db.engine((sql) => release(sql, lease, now, null, 0));
+      return;
+    }
+    const code = codeOf(failure);
+    const failures = (await db.engine((sql) => failuresOf(sql, key.grantId))) + 1;
+    const wait = failure instanceof ProviderError && failure.retryAfterSeconds ? failure.retryAfterSeconds * 1000 : 0;
+    const notBefore = new Date(now.getTime() + Math.max(backoff(failures), Math.min(wait, MAX_RETRY_AFTER_MS)));
+    log.warn({ grantId: key.grantId, code, failures }, 'the sync of a grant broke and will be taken up again');
+    if (!(failure instanceof ProviderError)) {
+      const { name, stack } = failure as Error;
+      log.error({ grantId: key.grantId, name, where: stack?.split('\n').filter((l) => /^\s+at /.test(l)) }, 'unexpected error in a sync');
+    }
+    if (failure instanceof ProviderError && failure.kind === 'authentication') {
+      await grants.refuse(key, secretVersion, code);
+    }
+    await db.engine(async (sql) => {
+      await noteError(sql, key, code);
+      await release(sql, lease, now, notBefore, failures);
+    });
+  }
+
+  async #renew(): Promise<void> {
+    const leases = [...this.#running.values()].map((r) => r.lease);
+    if (leases.length === 0) return;
+    try {
+      const expiresAt = new Date(this.#clock().getTime() + LEASE_MS);
+      const held = await this.#parts.db.engine((sql) => renew(sql, leases, expiresAt));
+      for (const [grantId, running] of this.#running) {
+        if (leases.includes(running.lease) && !held.has(grantId)) running.stop.abort(new LeaseLostError('the lease was lost'));
+      }
+    } catch (error) {
+      // The fence in each write decides; a lease that cannot be renewed ends by itself.
+      this.#parts.log.warn({ name: (error as Error).name }, 'leases could not be renewed');
+    }
+  }
+}
+
+/** A provider's wish to be left alone is honoured up to this, in ms. */
+const MAX_RETRY_AFTER_MS = 60 * 60_000;
+
+class GrantChanged extends Error {
+  override name = 'GrantChanged';
+}
+
+function codeOf(failure: unknown): string {
+  if (failure instanceof ProviderError) return failure.kind;
+  return (failure as NodeJS.ErrnoException)?.code ?? 'internal';
+}
+
+function serializer(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work, work);
+    last = next.catch(() => {});
+    return next;
+  };
+}

@@ -1,0 +1,34 @@
+import type { FolderStatus, RemoteFolder } from '../providers/provider.ts';
+import type { FolderCursor } from '../store/folder-cursors.ts';
+import type { FolderRow } from '../store/folders.ts';
+
+/** A folder as the running sync knows it. */
+export interface FolderState {
+  row: FolderRow;
+  cursor: FolderCursor | null;
+  /** Last word of the server about it. */
+  status: FolderStatus | null;
+  /** The STATUS after which the folder was last brought in step. */
+  seen: FolderStatus | null;
+  /** UIDs of history that are still to come, oldest last; null when not listed yet. */
+  history: number[] | null;
+  /** The history is being matched with messages known under an older UIDVALIDITY. */
+  rematching: boolean;
+  /** Gone, or new under its name: history leaves it alone until a look at the folder has started it over. */
+  stale: boolean;
+  /** When all flags were last read, for servers without modification sequences; ms. */
+  scannedAt: number;
+}
+
+/** The order in which people miss their mail. */
+const PRIORITY = ['\\Inbox', '\\Sent', '\\Drafts', null, '\\Flagged', '\\Important', '\\Archive', '\\All', '\\Trash', '\\Junk'];
+
+/** Compares folders: the inbox first, junk last. */
+export function byPriority(a: FolderState, b: FolderState): number {
+  return PRIORITY.indexOf(a.row.specialUse) - PRIORITY.indexOf(b.row.specialUse) || (a.row.path < b.row.path ? -1 : 1);
+}
+
+/** Attributes as the contract shows them (6.3): special use first, then what else the server says. */
+export function attributesOf(folder: RemoteFolder): string[] {
+  return folder.specialUse ? [folder.specialUse] : [];
+}

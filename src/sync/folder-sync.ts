@@ -1,0 +1,228 @@
+import type { OpenFolder } from '../providers/provider.ts';
+import { ProviderError } from '../providers/provider.ts';
+import type { FolderCursor } from '../store/folder-cursors.ts';
+import { countLocations, uidsInRanges } from '../store/locations.ts';
+import { dueFailures } from '../store/sync-failures.ts';
+import { applyCursor, applyFlags, applyGone, type Place } from './apply.ts';
+import type { SyncContext } from './context.ts';
+import type { FolderState } from './folder-state.ts';
+import { takeIn } from './intake.ts';
+
+/** Messages that are readable first, at once. */
+const FIRST_MESSAGES = 50;
+/** New mail is taken in slices of this many, each with its cursor. */
+const SLICE = 200;
+/** Flags of a folder with so few messages are read whole at every look. */
+const SMALL_FOLDER = 2_000;
+/** Flag rows written by one transaction. */
+const FLAG_BATCH = 1_000;
+/** Failed mails that are tried again in one pass. */
+const RETRIES = 50;
+
+/** What a look at a folder has brought. */
+export interface Outcome {
+  /** Copies are missing that may be elsewhere by now. */
+  gone: boolean;
+  /** History is to be taken in: the folder is new, or has a new UIDVALIDITY. */
+  history: boolean;
+}
+
+/**
+ * Brings one folder in step with the server, except for history that is still to come: new mail, flags and
+ * deletions. `full` compares UID by UID even when the counts agree.
+ */
+export async function syncFolder(ctx: SyncContext, state: FolderState, full: boolean): Promise<Outcome> {
+  const folder = await ctx.mailbox.open(state.row.path, ctx.signal);
+  try {
+    const { cursor } = state;
+    if (!cursor || cursor.uidValidity !== folder.uidValidity) return await start(ctx, folder, state);
+    await takeNew(ctx, folder, state, cursor);
+    const gone = await takeChanges(ctx, folder, state, full);
+    return { gone, history: false };
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Begins a folder: its newest mails first, so that they can be read at once. */
+async function start(ctx: SyncContext, folder: OpenFolder, state: FolderState): Promise<Outcome> {
+  const before = state.cursor;
+  const newest = await folder.newestUids(FIRST_MESSAGES);
+  const top = newest.at(-1) ?? 0;
+  const uidNext = Math.max(folder.uidNext ?? 1, top + 1);
+  // All that is new after a new UIDVALIDITY came while we were away, if we had everything before.
+  const liveFrom = before ? (before.backfillUid <= 1 ? 1 : uidNext) : (folder.uidNext ?? top + 1);
+  const complete = newest.length >= folder.exists;
+  const cursor: FolderCursor = {
+    folderId: state.row.id,
+    uidValidity: folder.uidValidity,
+    uidNext,
+    backfillUid: complete ? 1 : (newest[0] ?? 1),
+    liveFrom,
+    historyTotal: Math.max(folder.exists, newest.length),
+    historyDone: newest.length,
+    highestModseq: folder.highestModseq,
+    reconciledAt: null,
+  };
+  state.rematching = before !== null;
+  state.history = null;
+  state.stale = false;
+  await takeIn(ctx, folder, state, newest, {
+    isLive: (uid) => uid >= liveFrom,
+    advance: () => cursor,
+    matchFirst: state.rematching,
+  });
+  return { gone: false, history: true };
+}
+
+/** New mail: everything from the cursor's UIDNEXT on. */
+async function takeNew(ctx: SyncContext, folder: OpenFolder, state: FolderState, cursor: FolderCursor): Promise<void> {
+  const fresh = await folder.uids(cursor.uidNext, null);
+  for (let i = 0; i < fresh.length; i += SLICE) {
+    const slice = fresh.slice(i, i + SLICE);
+    const uidNext = (slice.at(-1) as number) + 1;
+    await takeIn(ctx, folder, state, slice, {
+      isLive: (uid) => uid >= cursor.liveFrom,
+      advance: (latest) => ({ ...(latest ?? cursor), uidNext }),
+      matchFirst: folder.stableIds || state.rematching,
+    });
+  }
+  // UIDNEXT was observed before the search, so the search has seen everything below it.
+  const observed = folder.uidNext ?? 0;
+  if (observed > (state.cursor?.uidNext ?? 0)) await advance(ctx, state, (latest) => ({ ...latest, uidNext: observed }));
+}
+
+/** Flags and deletions among the mails that are stored. */
+async function takeChanges(ctx: SyncContext, folder: OpenFolder, state: FolderState, full: boolean): Promise<boolean> {
+  const cursor = state.cursor as FolderCursor;
+  const place: Place = { folderId: state.row.id, uidValidity: cursor.uidValidity };
+  const from = cursor.backfillUid;
+  const to = cursor.uidNext - 1;
+  const now = ctx.writer.clock();
+  let missing: number[] = [];
+  let compared = false;
+  if (to < from) {
+    compared = true;
+  } else if (folder.highestModseq > 0 && cursor.highestModseq > 0) {
+    if (folder.highestModseq > cursor.highestModseq) {
+      const changes = await folder.changes(cursor.highestModseq, from, to);
+      await folder.assertUnchanged();
+      await writeFlags(ctx, place, changes.flags);
+      if (changes.vanished) {
+        missing = await ctx.writer.db.engine((sql) =>
+          uidsInRanges(sql, ctx.writer.scope, place.folderId, place.uidValidity, changes.vanished ?? []),
+        );
+      }
+    }
+    const counted = await ctx.writer.db.engine((sql) =>
+      countLocations(sql, ctx.writer.scope, place.folderId, place.uidValidity),
+    );
+    // Counts can only be compared when history is complete; otherwise VANISHED or the next full look tells.
+    const differs = from <= 1 && counted - missing.length !== folder.exists;
+    if (full || differs) {
+      const there = await folder.uids(from, to);
+      missing = await compare(ctx, folder, state, place, there);
+      compared = true;
+    }
+  } else if (full || (await scanDue(ctx, folder, state, now))) {
+    const rows = await folder.flags(from, to);
+    state.scannedAt = now.getTime();
+    await folder.assertUnchanged();
+    await writeFlags(ctx, place, rows);
+    missing = await compare(ctx, folder, state, place, rows.map((r) => r.uid));
+    compared = true;
+  }
+  // Before a mail is taken for deleted, a second question must get the same answer.
+  const there = new Set(missing.length > 0 ? await folder.present(missing) : []);
+  const gone = missing.filter((uid) => !there.has(uid));
+  if (gone.length > 0) {
+    await folder.assertUnchanged();
+    await ctx.serial(() => applyGone(ctx.writer, place, gone));
+  }
+  await retryFailed(ctx, folder, state, place, now);
+  const { highestModseq } = folder;
+  const reconciledAt = compared ? now : cursor.reconciledAt;
+  if (highestModseq !== cursor.highestModseq || reconciledAt !== cursor.reconciledAt) {
+    await advance(ctx, state, (latest) => ({ ...latest, highestModseq, reconciledAt }));
+  }
+  return gone.length > 0;
+}
+
+/** Without modification sequences all flags must be read: at once in a small folder, else when counts differ or it is time. */
+async function scanDue(ctx: SyncContext, folder: OpenFolder, state: FolderState, now: Date): Promise<boolean> {
+  const cursor = state.cursor as FolderCursor;
+  if (folder.exists <= SMALL_FOLDER || now.getTime() - state.scannedAt >= scanInterval(ctx, folder.exists)) return true;
+  if (cursor.backfillUid > 1) return false;
+  const counted = await ctx.writer.db.engine((sql) =>
+    countLocations(sql, ctx.writer.scope, cursor.folderId, cursor.uidValidity),
+  );
+  return counted !== folder.exists;
+}
+
+/** The larger a folder, the rarer it is read whole. */
+export function scanInterval(ctx: SyncContext, messages: number): number {
+  return Math.min(ctx.timings.scan + messages * ctx.timings.scanPerMessage, ctx.timings.reconcile);
+}
+
+/** Moves the cursor by itself. History moves its own half beside us, so each step starts from the latest word. */
+export async function advance(ctx: SyncContext, state: FolderState, step: (latest: FolderCursor) => FolderCursor): Promise<void> {
+  await ctx.serial(async () => {
+    if (!state.cursor) return;
+    const next = step(state.cursor);
+    await applyCursor(ctx.writer, next);
+    state.cursor = next;
+  });
+}
+
+/** Compares UIDs: fetches what the server has and we do not, returns what we have and it does not. */
+async function compare(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  place: Place,
+  there: number[],
+): Promise<number[]> {
+  const cursor = state.cursor as FolderCursor;
+  const range = [{ from: cursor.backfillUid, to: cursor.uidNext - 1 }];
+  const stored = await ctx.writer.db.engine((sql) =>
+    uidsInRanges(sql, ctx.writer.scope, place.folderId, place.uidValidity, range),
+  );
+  const have = new Set(stored);
+  const lacking = there.filter((uid) => !have.has(uid));
+  for (let i = 0; i < lacking.length; i += SLICE) {
+    await takeIn(ctx, folder, state, lacking.slice(i, i + SLICE), {
+      isLive: (uid) => uid >= cursor.liveFrom,
+      advance: null,
+      matchFirst: true,
+    });
+  }
+  const listed = new Set(there);
+  return stored.filter((uid) => !listed.has(uid));
+}
+
+async function retryFailed(ctx: SyncContext, folder: OpenFolder, state: FolderState, place: Place, now: Date): Promise<void> {
+  const due = await ctx.writer.db.engine((sql) =>
+    dueFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, now, RETRIES),
+  );
+  const cursor = state.cursor as FolderCursor;
+  const ours = due.filter((uid) => uid >= cursor.backfillUid && uid < cursor.uidNext);
+  if (ours.length === 0) return;
+  await takeIn(ctx, folder, state, ours, {
+    isLive: (uid) => uid >= cursor.liveFrom,
+    advance: null,
+    matchFirst: false,
+    parkedToo: true,
+  });
+}
+
+async function writeFlags(ctx: SyncContext, place: Place, rows: Parameters<typeof applyFlags>[2]): Promise<void> {
+  for (let i = 0; i < rows.length; i += FLAG_BATCH) {
+    const batch = rows.slice(i, i + FLAG_BATCH);
+    await ctx.serial(() => applyFlags(ctx.writer, place, batch));
+  }
+}
+
+/** True for errors that concern one folder only, so that the others go on. */
+export function concernsFolder(error: unknown): boolean {
+  return error instanceof ProviderError && (error.kind === 'no_folder' || error.kind === 'changed');
+}

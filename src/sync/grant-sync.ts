@@ -1,0 +1,239 @@
+import type { Hint, RemoteFolder } from '../providers/provider.ts';
+import { insertEvents } from '../store/events.ts';
+import { listCursors } from '../store/folder-cursors.ts';
+import type { FolderRow } from '../store/folders.ts';
+import { assertHeld, resetFailures } from '../store/leases.ts';
+import { hasOlderValidity } from '../store/locations.ts';
+import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
+import { settleGone } from './apply.ts';
+import type { SyncContext } from './context.ts';
+import { byPriority, type FolderState } from './folder-state.ts';
+import { concernsFolder, scanInterval, syncFolder } from './folder-sync.ts';
+import { applyFolderTree, hasGone } from './folder-tree.ts';
+import { takeHistory } from './history.ts';
+import { Wakeup } from './wakeup.ts';
+
+/**
+ * The sync of one grant while its lease is held: folders, then the newest mails of each, then history and live
+ * mail side by side. Ends by throwing: on abort, on a broken connection, on a lost lease.
+ */
+export class GrantSync {
+  readonly #ctx: SyncContext;
+  readonly #folders = new Map<string, FolderState>();
+  /** Folders to look at, by path; true: at their flags and deletions as well. */
+  readonly #dirty = new Map<string, boolean>();
+  readonly #wake = new Wakeup();
+  readonly #historyWake = new Wakeup();
+  #pollDue = true;
+  #settleDue = false;
+  #initialDone = false;
+
+  constructor(ctx: SyncContext) {
+    this.#ctx = ctx;
+  }
+
+  /** Runs until the context's signal aborts or something breaks; always throws. */
+  async run(): Promise<never> {
+    const ctx = this.#ctx;
+    const { writer } = ctx;
+    const state = await writer.db.engine(async (sql) => {
+      await assertHeld(sql, writer.lease);
+      return ensureSyncState(sql, writer.scope, writer.clock());
+    });
+    this.#initialDone = state.phase === 'live';
+    await this.#listFolders();
+    // The newest mails of every folder first, the inbox before all.
+    for (const folder of [...this.#folders.values()].sort(byPriority)) {
+      if (!folder.cursor) await this.#look(folder, false);
+    }
+    const stop = new AbortController();
+    const signal = AbortSignal.any([ctx.signal, stop.signal]);
+    try {
+      await Promise.race([this.#live(signal), this.#history(signal), this.#watch(signal), aborted(ctx.signal)]);
+      throw new Error('a part of the sync ended by itself');
+    } finally {
+      stop.abort();
+      this.#wake.notify();
+      this.#historyWake.notify();
+    }
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const inbox = [...this.#folders.values()].filter((f) => f.row.selectable).sort(byPriority)[0];
+    if (!inbox) return aborted(signal);
+    await this.#ctx.mailbox.watch({ path: inbox.row.path }, (hint) => this.#onHint(hint), signal);
+  }
+
+  #onHint(hint: Hint): void {
+    if (hint.kind === 'watching' || hint.path === null) this.#pollDue = true;
+    else this.#dirty.set(hint.path, this.#dirty.get(hint.path) === true || hint.what === 'state');
+    this.#wake.notify();
+  }
+
+  /** Follows hints at once, and looks at everything at every poll whether there were hints or not. */
+  async #live(signal: AbortSignal): Promise<void> {
+    const { timings } = this.#ctx;
+    let lastPoll = 0;
+    for (;;) {
+      signal.throwIfAborted();
+      for (const [path, changed] of [...this.#dirty]) {
+        this.#dirty.delete(path);
+        const folder = this.#byPath(path);
+        if (folder) await this.#look(folder, changed);
+      }
+      if (this.#pollDue || Date.now() - lastPoll >= timings.poll) {
+        this.#pollDue = false;
+        lastPoll = Date.now();
+        await this.#poll();
+      } else if (this.#settleDue) {
+        // Time for the copy to turn up where it was moved to.
+        await this.#wake.wait(timings.settle, signal);
+        if (this.#dirty.size === 0) this.#pollDue = true;
+        continue;
+      }
+      if (this.#dirty.size > 0 || this.#pollDue || this.#settleDue) continue;
+      await this.#wake.wait(Math.max(0, timings.poll - (Date.now() - lastPoll)), signal);
+    }
+  }
+
+  /** The reconciling scan: compares every folder's STATUS with the store, and settles what went before it began. */
+  async #poll(): Promise<void> {
+    const ctx = this.#ctx;
+    const began = ctx.writer.clock();
+    await this.#listFolders();
+    let complete = true;
+    for (const folder of [...this.#folders.values()].sort(byPriority)) {
+      if (!folder.row.selectable) continue;
+      const need = this.#need(folder);
+      if (need) complete = (await this.#look(folder, need === 'full')) && complete;
+    }
+    if (complete && (await hasGone(ctx.writer))) {
+      await ctx.serial(() => settleGone(ctx.writer, began));
+    }
+    this.#settleDue = await hasGone(ctx.writer);
+    await ctx.writer.db.engine(async (sql) => {
+      await noteSuccess(sql, ctx.writer.scope, ctx.writer.clock());
+      await resetFailures(sql, ctx.writer.lease);
+    });
+  }
+
+  /** What a folder needs by its STATUS: nothing, a look, or a full comparison. */
+  #need(folder: FolderState): 'look' | 'full' | null {
+    const { cursor, status } = folder;
+    if (!cursor || !status || folder.stale) return 'look';
+    const { timings, writer } = this.#ctx;
+    const now = writer.clock().getTime();
+    const noModseq = status.highestModseq === null || status.highestModseq === 0 || cursor.highestModseq === 0;
+    const every = noModseq ? scanInterval(this.#ctx, status.messages ?? 0) : timings.reconcile;
+    if (cursor.backfillUid <= 1 && (!cursor.reconciledAt || now - cursor.reconciledAt.getTime() >= every)) return 'full';
+    if (
+      status.uidValidity !== cursor.uidValidity ||
+      status.uidNext === null ||
+      status.uidNext > cursor.uidNext ||
+      (!noModseq && (status.highestModseq as number) > cursor.highestModseq)
+    ) {
+      return 'look';
+    }
+    // Deletions, and without modification sequences flags too, show in the counts only. What was looked at once
+    // and still differs (a parked mail) is not looked at for ever.
+    const { row, seen } = folder;
+    const differs =
+      cursor.backfillUid <= 1 &&
+      (status.messages !== row.totalCount || (noModseq && status.unseen !== row.unreadCount));
+    const same = seen && seen.messages === status.messages && seen.unseen === status.unseen;
+    return differs && !same ? 'full' : null;
+  }
+
+  /** Looks at one folder; false when that has to be done again. */
+  async #look(folder: FolderState, full: boolean): Promise<boolean> {
+    if (!folder.row.selectable) return true;
+    const status = folder.status;
+    try {
+      const outcome = await syncFolder(this.#ctx, folder, full);
+      folder.seen = status;
+      folder.stale = false;
+      if (outcome.gone) this.#settleDue = true;
+      if (outcome.history) this.#historyWake.notify();
+      return true;
+    } catch (error) {
+      if (!concernsFolder(error)) throw error;
+      folder.stale = true;
+      this.#pollDue = true;
+      await this.#pause();
+      return false;
+    }
+  }
+
+  /** A folder that changes under our hands must not make us spin. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.#ctx.timings.settle));
+  }
+
+  async #history(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await takeHistory(
+        { ...this.#ctx, signal },
+        () => [...this.#folders.values()],
+        (folder) => {
+          this.#dirty.set(folder.row.path, true);
+          this.#settleDue = true;
+          this.#wake.notify();
+        },
+      );
+      await this.#finishInitial();
+      await this.#historyWake.wait(null, signal);
+    }
+  }
+
+  async #finishInitial(): Promise<void> {
+    const all = [...this.#folders.values()].filter((f) => f.row.selectable && !f.stale);
+    if (this.#initialDone || all.some((f) => !f.cursor || f.cursor.backfillUid > 1)) return;
+    const { writer } = this.#ctx;
+    await this.#ctx.serial(() =>
+      writer.db.engine(async (sql) => {
+        await assertHeld(sql, writer.lease);
+        if (!(await finishInitial(sql, writer.scope, writer.clock()))) return;
+        await insertEvents(sql, writer.scope, [
+          { type: 'grant.imap_sync_completed', objectId: writer.scope.grantId, data: {} },
+        ]);
+      }),
+    );
+    this.#initialDone = true;
+  }
+
+  async #listFolders(): Promise<void> {
+    const ctx = this.#ctx;
+    const remote = await ctx.mailbox.folders(ctx.signal);
+    const rows = await ctx.serial(() => applyFolderTree(ctx.writer, remote));
+    const known = this.#folders.size > 0;
+    const cursors = known ? null : await ctx.writer.db.engine((sql) => listCursors(sql, ctx.writer.scope));
+    const status = new Map(remote.map((f: RemoteFolder) => [f.path, f.status]));
+    const ids = new Set(rows.map((r) => r.id));
+    for (const id of [...this.#folders.keys()]) if (!ids.has(id)) this.#folders.delete(id);
+    for (const row of rows) {
+      const state = this.#folders.get(row.id) ?? (await this.#newState(row, cursors?.find((c) => c.folderId === row.id)));
+      state.row = row;
+      state.status = status.get(row.path) ?? null;
+      this.#folders.set(row.id, state);
+    }
+  }
+
+  async #newState(row: FolderRow, cursor: FolderState['cursor'] | undefined): Promise<FolderState> {
+    const { writer } = this.#ctx;
+    const rematching =
+      cursor != null && (await writer.db.engine((sql) => hasOlderValidity(sql, writer.scope, row.id, cursor.uidValidity)));
+    return { row, cursor: cursor ?? null, status: null, seen: null, history: null, rematching, stale: false, scannedAt: 0 };
+  }
+
+  #byPath(path: string): FolderState | undefined {
+    for (const folder of this.#folders.values()) if (folder.row.path === path) return folder;
+    return undefined;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

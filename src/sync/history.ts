@@ -1,0 +1,102 @@
+import type { OpenFolder } from '../providers/provider.ts';
+import type { FolderCursor } from '../store/folder-cursors.ts';
+import { markFolderGone } from '../store/locations.ts';
+import { assertHeld } from '../store/leases.ts';
+import type { SyncContext } from './context.ts';
+import { byPriority, type FolderState } from './folder-state.ts';
+import { advance, concernsFolder } from './folder-sync.ts';
+import { fetch, type IntakeOptions, store } from './intake.ts';
+
+/** Mails of one slice: fetched while the slice before is parsed and stored. */
+const SLICE = 250;
+/** Slices of one folder before the next folder has its turn, so that all folders fill from the top. */
+const SLICES_PER_TURN = 8;
+
+/**
+ * Takes in what was in the folders before they were connected, newest first, all folders by turns.
+ * Ends when there is no more history; `onFolderDone` hears of each folder that is complete.
+ */
+export async function takeHistory(
+  ctx: SyncContext,
+  folders: () => FolderState[],
+  onFolderDone: (state: FolderState) => void,
+): Promise<void> {
+  for (;;) {
+    const open = folders()
+      .filter((f) => f.row.selectable && !f.stale && f.cursor && (f.cursor.backfillUid > 1 || f.rematching))
+      .sort(byPriority);
+    if (open.length === 0) return;
+    for (const state of open) {
+      ctx.signal.throwIfAborted();
+      try {
+        if (await takeTurn(ctx, state)) onFolderDone(state);
+      } catch (error) {
+        if (!concernsFolder(error)) throw error;
+        state.stale = true;
+      }
+    }
+  }
+}
+
+/** One turn of one folder; true when its history is complete. */
+async function takeTurn(ctx: SyncContext, state: FolderState): Promise<boolean> {
+  const folder = await ctx.mailbox.open(state.row.path, ctx.signal);
+  try {
+    const cursor = state.cursor;
+    if (!cursor || cursor.uidValidity !== folder.uidValidity) {
+      state.stale = true;
+      return false;
+    }
+    if (!state.history) {
+      state.history = cursor.backfillUid > 1 ? await folder.uids(1, cursor.backfillUid - 1) : [];
+      const total = cursor.historyDone + state.history.length;
+      await advance(ctx, state, (latest) => ({ ...latest, historyTotal: total }));
+    }
+    await takeSlices(ctx, folder, state, state.history);
+    if (state.history.length > 0) return false;
+    await finish(ctx, state);
+    return true;
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Reads one slice while the one before is parsed and stored. */
+async function takeSlices(ctx: SyncContext, folder: OpenFolder, state: FolderState, history: number[]): Promise<void> {
+  let storing: Promise<void> = Promise.resolve();
+  for (let n = 0; n < SLICES_PER_TURN && history.length > 0; n += 1) {
+    const slice = history.slice(-SLICE).reverse();
+    const lowest = slice.at(-1) as number;
+    const options: IntakeOptions = {
+      isLive: (uid) => uid >= (state.cursor as FolderCursor).liveFrom,
+      advance: (latest) => ({
+        ...(latest as FolderCursor),
+        backfillUid: lowest,
+        historyDone: (latest as FolderCursor).historyDone + slice.length,
+      }),
+      matchFirst: state.rematching,
+    };
+    const fetched = await fetch(ctx, folder, state, slice, options);
+    history.length -= slice.length;
+    await storing;
+    storing = store(ctx, folder, state, fetched, options);
+    // It is awaited below; until then its failure has an owner.
+    storing.catch(() => {});
+  }
+  await storing;
+}
+
+/** Closes a folder's history; copies under an older UIDVALIDITY that found no match are gone. */
+async function finish(ctx: SyncContext, state: FolderState): Promise<void> {
+  await advance(ctx, state, (latest) => ({ ...latest, backfillUid: 1 }));
+  if (!state.rematching) return;
+  const { writer } = ctx;
+  await ctx.serial(() =>
+    writer.db.engine(async (sql) => {
+      await assertHeld(sql, writer.lease);
+      const { uidValidity } = state.cursor as FolderCursor;
+      await markFolderGone(sql, writer.scope, state.row.id, uidValidity, writer.clock());
+    }),
+  );
+  state.rematching = false;
+}

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import type { Candidate } from '../store/message-writes.ts';
+
+/** What tells one message from another. */
+export interface Identity {
+  /** The provider's stable id; wins over content when there is one. */
+  remoteId: string | null;
+  fingerprint: Buffer;
+}
+
+/** The folder copy that looks for its message. */
+export interface Place {
+  folderId: string;
+  uidValidity: number;
+}
+
+/**
+ * Decides which stored message a copy belongs to, one copy after the other. Two copies in one folder
+ * are two messages, even with the same bytes; so a message that has a live copy in this folder is taken.
+ */
+export class Matcher {
+  readonly #grantId: string;
+  readonly #place: Place;
+  readonly #byKey = new Map<string, Candidate[]>();
+  readonly #taken = new Set<string>();
+
+  constructor(grantId: string, place: Place, candidates: Candidate[]) {
+    this.#grantId = grantId;
+    this.#place = place;
+    for (const candidate of candidates) {
+      this.#add(keyOf(candidate), candidate);
+      // A message stored before the server gave stable ids is still found by content.
+      if (candidate.remoteId) this.#add(contentKey(candidate.fingerprint), candidate);
+      const here = candidate.locations.some(
+        (l) => !l.gone && l.folderId === place.folderId && l.uidValidity === place.uidValidity,
+      );
+      if (here) this.#taken.add(candidate.id);
+    }
+  }
+
+  /** The stored message for this copy if there is a free one; it is taken then. */
+  find(identity: Identity): Candidate | undefined {
+    const found = this.#find(identity);
+    if (found) this.#taken.add(found.id);
+    return found;
+  }
+
+  /** The stored message for this copy, or the id for a new one. */
+  take(identity: Identity): { id: string; existing: Candidate | null } {
+    const found = this.#find(identity);
+    if (found) {
+      this.#taken.add(found.id);
+      return { id: found.id, existing: found };
+    }
+    const key = keyOf(identity);
+    const same = this.#byKey.get(key) ?? [];
+    const id = messageIdOf(this.#grantId, key, same, this.#taken);
+    this.#taken.add(id);
+    return { id, existing: null };
+  }
+
+  #find(identity: Identity): Candidate | undefined {
+    const byContent = this.#byKey.get(contentKey(identity.fingerprint)) ?? [];
+    const byRemote = identity.remoteId ? (this.#byKey.get(keyOf(identity)) ?? []) : [];
+    const free = [...byRemote, ...byContent].filter(
+      (c) => !this.#taken.has(c.id) && sameRemote(c.remoteId, identity.remoteId),
+    );
+    // First the one that left this very place, then one that is missing elsewhere, then any other copy.
+    return (
+      free.find((c) => c.locations.some((l) => l.folderId === this.#place.folderId)) ??
+      free.find((c) => c.locations.some((l) => l.gone)) ??
+      free[0]
+    );
+  }
+
+  #add(key: string, candidate: Candidate): void {
+    const list = this.#byKey.get(key);
+    if (!list) this.#byKey.set(key, [candidate]);
+    else if (!list.includes(candidate)) list.push(candidate);
+  }
+}
+
+/** Copies of a message that a new copy makes needless: those that are gone, and those of an older UIDVALIDITY here. */
+export function replacedBy(message: Candidate, place: Place): Candidate['locations'] {
+  return message.locations.filter(
+    (l) => l.gone || (l.folderId === place.folderId && l.uidValidity !== place.uidValidity),
+  );
+}
+
+/**
+ * Finds the one stored message that a cheap identity must mean: same header section, size and date,
+ * a Message-ID, and no rival. Anything less certain is fetched and compared whole.
+ */
+export function matchByHeader(
+  copy: { headerDigest: Buffer; size: number; internalDate: number },
+  candidates: Candidate[],
+): Candidate | null {
+  const same = candidates.filter((c) => c.fingerprint.subarray(0, 16).equals(copy.headerDigest));
+  const only = same.length === 1 ? same[0] : undefined;
+  return only && only.hasMessageId && only.size === copy.size && only.date === copy.internalDate ? only : null;
+}
+
+function sameRemote(stored: string | null, given: string | null): boolean {
+  return stored === null || given === null || stored === given;
+}
+
+function keyOf(identity: Identity): string {
+  return identity.remoteId ? `r:${identity.remoteId}` : contentKey(identity.fingerprint);
+}
+
+function contentKey(fingerprint: Buffer): string {
+  return `c:${fingerprint.toString('hex')}`;
+}
+
+/** Bytes of the hash behind a message id: enough that no two of a grant's messages ever meet. */
+const ID_BYTES = 15;
+
+/**
+ * The id of a new message: made from the grant and the content, so that a sync that starts over makes the
+ * same ids; the ordinal tells equal messages of one folder apart.
+ */
+function messageIdOf(grantId: string, key: string, same: Candidate[], taken: Set<string>): string {
+  const used = new Set(same.map((c) => c.id));
+  for (let ordinal = 0; ; ordinal += 1) {
+    const hash = createHash('sha256').update(`message\0${grantId}\0${key}\0${ordinal}`).digest();
+    const id = `m${base32(hash.subarray(0, ID_BYTES))}`;
+    if (!used.has(id) && !taken.has(id)) return id;
+  }
+}
+
+const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** RFC 4648 base32 in lower case, for whole groups of 5 bytes. */
+export function base32(bytes: Buffer): string {
+  let text = '';
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = (value << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += ALPHABET[(value >> bits) & 31];
+      value &= (1 << bits) - 1;
+    }
+  }
+  return text;
+}

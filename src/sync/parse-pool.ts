@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { zstdCompressSync } from 'node:zlib';
+import { Piscina } from 'piscina';
+import { fingerprint } from '../mail/fingerprint.ts';
+import { type PreparedMail, prepareMail } from '../mail/prepare.ts';
+import type { ParseTask } from './parse-worker.ts';
+
+/** Below this many bytes a mail is parsed on the spot: sending it to another thread costs more. */
+const INLINE_BYTES = 128 * 1024;
+const INLINE_MAILS = 2;
+/** Mails of one task: enough to pay for the journey, few enough to keep all threads busy. */
+const TASK_MAILS = 64;
+const TASK_BYTES = 4 * 1024 * 1024;
+/** One mail may take this long; a longer one is stored unread. In ms. */
+const PARSE_TIMEOUT_MS = 30_000;
+/** An idle thread ends after this long, in ms. */
+const THREAD_IDLE_MS = 30_000;
+/** Memory of one thread, in MB: the largest mail that is read, a few times over. */
+const THREAD_MEMORY_MB = 1_024;
+
+/** Parses mail off the event loop, with a limit on time and memory; hostile mail costs a thread, never the process. */
+export class ParsePool {
+  readonly #pool: Piscina;
+  #closed = false;
+
+  constructor(threads: number = availableParallelism()) {
+    // The build turns .ts into .js beside this file.
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    this.#pool = new Piscina({
+      filename: new URL(`./parse-worker.${extension}`, import.meta.url).href,
+      minThreads: 0,
+      maxThreads: Math.max(1, threads),
+      idleTimeout: THREAD_IDLE_MS,
+      resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MB },
+    });
+  }
+
+  /** Prepares mails for the store, in order. Never fails for a mail's sake: it says so in `parseError`. */
+  async prepare(raws: Buffer[]): Promise<PreparedMail[]> {
+    const bytes = raws.reduce((sum, raw) => sum + raw.length, 0);
+    if (raws.length <= INLINE_MAILS && bytes <= INLINE_BYTES) return raws.map(prepareMail);
+    const tasks: Promise<PreparedMail[]>[] = [];
+    for (const group of groups(raws)) tasks.push(this.#run(group));
+    return (await Promise.all(tasks)).flat();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pool.destroy();
+  }
+
+  async #run(raws: Buffer[]): Promise<PreparedMail[]> {
+    const bytes = Buffer.concat(raws);
+    // A fresh copy that can be handed over whole; Buffer.concat may give a slice of a shared pool.
+    const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+    const task: ParseTask = { buffer, lengths: raws.map((raw) => raw.length) };
+    try {
+      return (await this.#pool.run(task, {
+        transferList: [buffer],
+        signal: AbortSignal.timeout(PARSE_TIMEOUT_MS * raws.length),
+      })) as PreparedMail[];
+    } catch (error) {
+      if (this.#closed) throw error;
+      // One of them broke the thread: find out which, and keep it unread.
+      const [only] = raws;
+      if (raws.length === 1 && only) return [unreadable(only, error)];
+      const prepared: PreparedMail[] = [];
+      for (const raw of raws) prepared.push(...(await this.#run([raw])));
+      return prepared;
+    }
+  }
+}
+
+function* groups(raws: Buffer[]): Iterable<Buffer[]> {
+  let group: Buffer[] = [];
+  let bytes = 0;
+  for (const raw of raws) {
+    if (group.length > 0 && (group.length >= TASK_MAILS || bytes + raw.length > TASK_BYTES)) {
+      yield group;
+      group = [];
+      bytes = 0;
+    }
+    group.push(raw);
+    bytes += raw.length;
+  }
+  if (group.length > 0) yield group;
+}
+
+/** What is kept of a mail that no parser survived. */
+function unreadable(raw: Buffer, error: unknown): PreparedMail {
+  const reason = error instanceof Error && error.name === 'AbortError' ? 'took too long' : 'broke the parser';
+  return {
+    messageId: null,
+    inReplyTo: null,
+    references: [],
+    subject: '',
+    subjectKey: null,
+    isReply: false,
+    threadKeys: [],
+    from: [],
+    to: [],
+    cc: [],
+    bcc: [],
+    replyTo: [],
+    sender: null,
+    participants: [],
+    sentDate: null,
+    snippet: '',
+    attachments: [],
+    hasAttachment: false,
+    size: raw.length,
+    sha256: createHash('sha256').update(raw).digest(),
+    fingerprint: fingerprint(raw),
+    parseError: `parsing ${reason}`,
+    body: zstdCompressSync(Buffer.alloc(0)),
+    headers: zstdCompressSync(Buffer.from('[]')),
+  };
+}
