@@ -1,10 +1,24 @@
 /** Users of a private Dovecot: one small file each, read anew by the server at every login. */
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 
 export interface MailUser {
   username: string;
   password: string;
+}
+
+export interface Owner {
+  uid: number;
+  gid: number;
 }
 
 interface Entry {
@@ -19,13 +33,15 @@ export function dictConfig(usersDir: string): string {
   return `uri = fs:posix:prefix=${usersDir}/\ndefault_pass_scheme = PLAIN\n${value('passdb')}${value('userdb')}`;
 }
 
+let serial = process.pid * 131;
+
 export class DovecotUsers {
   readonly #dir: string;
   readonly #mailDir: string;
-  readonly #owner: { uid: number; gid: number };
+  readonly #owner: Owner;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(dir: string, mailDir: string, owner: { uid: number; gid: number }) {
+  constructor(dir: string, mailDir: string, owner: Owner) {
     this.#dir = dir;
     this.#mailDir = mailDir;
     this.#owner = owner;
@@ -66,13 +82,32 @@ export class DovecotUsers {
       .slice(0, 40)}-${hash(name).slice(0, 8)}`;
   }
 
+  /**
+   * Who owns the user's mail files; makes the home. Each user has a system id of its own where that can be,
+   * because Linux lets one id have only 128 inotify instances, and without them IDLE is told late.
+   */
+  owner(name: string): Owner {
+    const home = this.home(name);
+    if (!existsSync(home)) {
+      mkdirSync(home, { recursive: true, mode: 0o700 });
+      try {
+        chownSync(home, 20_000 + (serial++ % 40_000), this.#owner.gid);
+      } catch {
+        // a container with few ids
+        chownSync(home, this.#owner.uid, this.#owner.gid);
+      }
+    }
+    const { uid, gid } = statSync(home);
+    return { uid, gid };
+  }
+
   #write(name: string, entry: Entry): void {
     this.#entries.set(checked(name), entry);
     const password = `{PLAIN.b64}${Buffer.from(entry.password).toString('base64')}`;
     const refused: Record<string, string> =
       entry.refusal === undefined ? {} : { nologin: 'yes', reason: entry.refusal };
     this.#put('passdb', name, { password, ...refused });
-    this.#put('userdb', name, { ...this.#owner, home: this.home(name) });
+    this.#put('userdb', name, { ...this.owner(name), home: this.home(name) });
   }
 
   #put(kind: 'passdb' | 'userdb', name: string, value: Record<string, string | number>): void {

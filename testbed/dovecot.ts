@@ -5,7 +5,7 @@ import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { requireTestbed } from './available.ts';
 import { type CertificateFiles, selfSigned } from './certificate.ts';
 import { type DovecotSettings, dovecotConfig } from './dovecot-config.ts';
-import { DovecotUsers, dictConfig, type MailUser } from './dovecot-users.ts';
+import { DovecotUsers, dictConfig, type MailUser, type Owner } from './dovecot-users.ts';
 import { type Appended, type AppendOptions, imapAppend, lmtpDeliver } from './inject.ts';
 import { privateDir } from './private-dir.ts';
 import { endChild, freePorts, hasEnded, run, signalTree, spawnDaemon, waitForGreeting } from './process.ts';
@@ -71,15 +71,9 @@ export class Dovecot {
   readonly #temporary: boolean;
   readonly #config: string;
   readonly #master: string;
-  readonly #owner: { uid: number; gid: number };
   #child: ChildProcess | undefined;
 
-  private constructor(
-    settings: DovecotSettings,
-    temporary: boolean,
-    owner: { uid: number; gid: number },
-    master: string,
-  ) {
+  private constructor(settings: DovecotSettings, temporary: boolean, owner: Owner, master: string) {
     this.dir = settings.dir;
     this.imapPort = settings.imapPort;
     this.imapsPort = settings.imapsPort;
@@ -91,13 +85,12 @@ export class Dovecot {
     }
     this.users = new DovecotUsers(`${this.dir}/users`, `${this.dir}/mail`, owner);
     this.#temporary = temporary;
-    this.#owner = owner;
     this.#master = master;
     this.#config = `${this.dir}/dovecot.conf`;
   }
 
   /** Writes the folder and the configuration; `start()` then runs it. */
-  static async prepare(options: DovecotOptions, owner: { uid: number; gid: number }): Promise<Dovecot> {
+  static async prepare(options: DovecotOptions, owner: Owner): Promise<Dovecot> {
     const dir = options.dir ?? privateDir('dovecot');
     for (const folder of ['', 'run', 'mail', 'state']) {
       mkdirSync(`${dir}/${folder}`, { recursive: true });
@@ -137,11 +130,6 @@ export class Dovecot {
   /** Socket that Postfix asks for SASL. */
   get authSocket(): string {
     return `${this.dir}/run/auth-smtp`;
-  }
-
-  /** Owner of the mail files. */
-  get owner(): { uid: number; gid: number } {
-    return this.#owner;
   }
 
   /** Starts the server on the folder as it stands (after `halt()`). */

@@ -48,7 +48,7 @@ export async function fillMaildir(
   const to = (options.to ?? new Date('2026-11-01T12:00:00Z')).getTime();
   const from = (options.from ?? new Date(to - 6 * 365 * 86_400_000)).getTime();
   const target = `${await maildirOf(dovecot, user, folder)}/cur`;
-  const { uid, gid } = dovecot.owner;
+  const { uid, gid } = dovecot.users.owner(user);
   const run = `${process.pid}x${fills++}`;
   const filled: Filled = { count, bytes: 0, threads: 0, messageIds: [] };
   const threads = new Set<number>();
@@ -78,11 +78,12 @@ export async function maildirOf(dovecot: Dovecot, user: string, folder: string):
   await dovecot.doveadm('mailbox', 'create', '-u', user, folder).catch((error: Error) => {
     if (!/already exists/i.test(error.message)) throw error;
   });
+  const { uid, gid } = dovecot.users.owner(user);
   const dir = (await dovecot.doveadm('mailbox', 'path', '-u', user, folder)).trim();
   for (const part of ['', '/cur', '/new', '/tmp']) {
     if (existsSync(`${dir}${part}`)) continue;
     mkdirSync(`${dir}${part}`, { recursive: true, mode: 0o700 });
-    chownSync(`${dir}${part}`, dovecot.owner.uid, dovecot.owner.gid);
+    chownSync(`${dir}${part}`, uid, gid);
   }
   return dir;
 }
