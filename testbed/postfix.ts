@@ -1,6 +1,15 @@
 /** A private Postfix on loopback in front of a private Dovecot: logins, local delivery, real bounces. */
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { requireTestbed } from './available.ts';
 import type { Dovecot } from './dovecot.ts';
 import { mainCf, masterCf, type PostfixSettings } from './postfix-config.ts';
@@ -89,6 +98,9 @@ export class Postfix {
     mkdirSync(`${dir}/etc`, { recursive: true });
     writeFileSync(`${dir}/etc/main.cf`, mainCf(settings));
     writeFileSync(`${dir}/etc/master.cf`, masterCf(settings));
+    // Postfix waits until its configuration has not been touched for two seconds
+    const aged = Date.now() / 1000 - 3600;
+    for (const name of ['main.cf', 'master.cf']) utimesSync(`${dir}/etc/${name}`, aged, aged);
     return new Postfix(settings, options.dir === undefined);
   }
 
@@ -159,7 +171,7 @@ export class Postfix {
   }
 }
 
-/** Postfix's master program; distributions differ, and asking postconf takes two seconds. */
+/** Postfix's master program; distributions differ. */
 async function masterProgram(): Promise<string> {
   const folders = ['/usr/lib/postfix/sbin', '/usr/libexec/postfix', '/usr/lib/postfix'];
   const found = folders.map((folder) => `${folder}/master`).find((file) => existsSync(file));
