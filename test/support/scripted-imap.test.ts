@@ -195,6 +195,23 @@ describe('a scripted IMAP server, asked by imapflow', () => {
     expect([...(row?.labels ?? [])]).toHaveLength(2);
   });
 
+  test('invents vanished messages, and greets with PREAUTH and other capabilities', async () => {
+    const server = await start({ greeting: '* PREAUTH scripted', delimiter: '' });
+    fill(server, 3);
+    const client = await login(server, { qresync: true });
+    expect((await client.list()).map((folder) => folder.path)).toContain('Sent');
+    const gone = new Set<number | undefined>();
+    client.on('expunge', (event) => gone.add(event.uid));
+    await client.mailboxOpen('INBOX');
+    server.once('NOOP', faults.addLines('* VANISHED (EARLIER) 1:50', '* VANISHED 60:70,99'));
+    await client.noop();
+    expect(gone.size).toBe(62);
+    server.settings.capabilities = 'IMAP4rev1 AUTH=PLAIN';
+    const plain = await login(server);
+    expect((await plain.mailboxOpen('INBOX')).highestModseq).toBeUndefined();
+    expect(plain.capabilities.has('QRESYNC')).toBe(false);
+  });
+
   test('lies about sizes, structures and UIDs', async () => {
     const server = await start();
     fill(server, 5);

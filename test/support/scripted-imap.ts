@@ -17,7 +17,7 @@ export interface ScriptedImapOptions {
   prefix?: string;
   /** Who may log in; by default any name with the password `pass`. */
   login?: (user: string, password: string) => boolean;
-  /** The line after the connection; `false` says nothing. */
+  /** The line after the connection; `false` says nothing. `* PREAUTH …` means logged in already. */
   greeting?: string | false;
   /** Whether idling clients are told of changes; default true. */
   notify?: boolean;
@@ -218,6 +218,7 @@ export class ScriptedImap {
   async #usual(exchange: Exchange): Promise<void> {
     const { command, session } = exchange;
     if (command.name === 'GREETING') {
+      if (this.greeting !== false && this.greeting.startsWith('* PREAUTH')) session.user = 'preauth';
       if (this.greeting !== false) await exchange.write(`${this.greeting}\r\n`);
       return;
     }

@@ -19,17 +19,21 @@ export function fetchItems(token: Token | undefined, uid: boolean): string[] {
 }
 
 export function fetchRow(sequence: number, message: ModelMessage, items: string[]): string {
-  const raw = message.raw.toString('latin1');
+  let text: string | undefined;
   let parsed: Part | undefined;
+  const raw = () => {
+    text ??= message.raw.toString('latin1');
+    return text;
+  };
   const part = () => {
-    parsed ??= parsePart(raw);
+    parsed ??= parsePart(raw());
     return parsed;
   };
   const pieces = items.flatMap((item) => piece(item, message, raw, part) ?? []);
   return `* ${sequence} FETCH (${pieces.join(' ')})`;
 }
 
-function piece(item: string, message: ModelMessage, raw: string, part: () => Part): string | undefined {
+function piece(item: string, message: ModelMessage, raw: () => string, part: () => Part): string | undefined {
   switch (item.toUpperCase()) {
     case 'UID':
       return `UID ${message.uid}`;
@@ -38,7 +42,7 @@ function piece(item: string, message: ModelMessage, raw: string, part: () => Par
     case 'INTERNALDATE':
       return `INTERNALDATE "${imapDate(message.internalDate)}"`;
     case 'RFC822.SIZE':
-      return `RFC822.SIZE ${raw.length}`;
+      return `RFC822.SIZE ${message.raw.length}`;
     case 'ENVELOPE':
       return `ENVELOPE ${envelope(part())}`;
     case 'BODYSTRUCTURE':
@@ -60,11 +64,11 @@ function piece(item: string, message: ModelMessage, raw: string, part: () => Par
   }
 }
 
-function bodyPiece(item: string, raw: string, part: () => Part): string | undefined {
+function bodyPiece(item: string, raw: () => string, part: () => Part): string | undefined {
   const match = /^(?:BODY|BINARY)(?:\.PEEK)?\[([^\]]*)\](?:<(\d+)(?:\.(\d+))?>)?$/i.exec(item);
   if (!match) return undefined;
   const [, name = '', first, count] = match;
-  const whole = section(part(), raw, name);
+  const whole = name === '' ? raw() : section(part(), raw(), name);
   const label = `BODY[${name}]${first === undefined ? '' : `<${first}>`}`;
   if (whole === undefined) return `${label} NIL`;
   const data =

@@ -13,7 +13,7 @@ export function answerList(session: Session, name: string, args: Token[]): Reply
   if (rest[0]?.kind === 'list') rest = rest.slice(1);
   const reference = textOf(rest[0]);
   const patterns = itemsOf(rest[1]).map((token) => `${reference}${textOf(token)}`);
-  const delimiterText = wireString(delimiter);
+  const delimiterText = wireString(delimiter || undefined);
   if (patterns.length === 1 && patterns[0] === '') {
     return { untagged: [`* ${name} (\\Noselect) ${delimiterText} ""`], tagged: `OK ${name} completed` };
   }
@@ -25,9 +25,9 @@ export function answerList(session: Session, name: string, args: Token[]): Reply
     const wireName = encodeMailboxName(folder.name);
     if (!patterns.some((pattern) => matches(pattern, wireName, delimiter))) continue;
     const shown = folder.attributes.filter((one) => session.has('SPECIAL-USE') || !SPECIAL.test(one));
-    const children = [...model.folders.keys()].some((other) =>
-      other.startsWith(`${folder.name}${delimiter}`),
-    );
+    const children =
+      delimiter !== '' &&
+      [...model.folders.keys()].some((other) => other.startsWith(`${folder.name}${delimiter}`));
     const attributes = [...shown, children ? '\\HasChildren' : '\\HasNoChildren'];
     if (subscribed) attributes.push('\\Subscribed');
     untagged.push(`* ${name} (${attributes.join(' ')}) ${delimiterText} ${wireString(wireName)}`);
@@ -115,7 +115,7 @@ export function answerFolders(session: Session, name: string, args: Token[]): Re
   const missing: Reply = { untagged: [], tagged: 'NO [NONEXISTENT] no such mailbox' };
   switch (name) {
     case 'NAMESPACE':
-      return ok([`* NAMESPACE ((${wireString(prefix)} ${wireString(delimiter)})) NIL NIL`]);
+      return ok([`* NAMESPACE ((${wireString(prefix)} ${wireString(delimiter || undefined)})) NIL NIL`]);
     case 'STATUS': {
       const folder = model.find(folderName);
       return folder ? ok([statusLine(folder, itemsOf(args[1]))]) : missing;
