@@ -67,6 +67,8 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
       inAngle = true;
       i++;
     } else if (char === '>') {
+      // a '>' that closes nothing keeps its neighbours apart
+      if (angle === null) tokens.push({ kind: 'word', text: '>', space: true });
       inAngle = false;
       i++;
     } else if (char === ',' || char === ';') {
@@ -75,7 +77,8 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
       i++;
     } else if (char === ':') {
       if (inAngle && angle) angle.length = 0;
-      else if (!tokens.some((token) => token.kind === 'atom' && token.text.includes('@'))) tokens = [];
+      else if (tokens.some(holdsAt)) tokens.push({ kind: 'word', text: ':', space: true });
+      else tokens = [];
       i++;
     } else {
       const wordEnd = char === '=' ? encodedWordEnd(text, i) : -1;
@@ -89,10 +92,14 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
   return found;
 }
 
+function holdsAt(token: Token): boolean {
+  return token.kind === 'atom' && token.text.includes('@');
+}
+
 /** Address among tokens without angle brackets: the part around the last unquoted '@'. The rest is the name. */
 function looseAddress(tokens: Token[]): { email: string | null; rest: Token[] } {
   let at = tokens.length - 1;
-  while (at >= 0 && !(tokens[at]!.kind === 'atom' && tokens[at]!.text.includes('@'))) at--;
+  while (at >= 0 && !holdsAt(tokens[at]!)) at--;
   if (at < 0) return { email: null, rest: tokens };
   let first = at;
   while (first > 0 && binds(tokens[first - 1]!, tokens[first]!)) first--;
@@ -113,7 +120,7 @@ function binds(left: Token, right: Token): boolean {
 /** 'local@domain' of tokens; the domain is what stands behind the last unquoted '@'. Null when there is none. */
 function addrSpec(tokens: Token[]): string | null {
   let at = tokens.length - 1;
-  while (at >= 0 && !(tokens[at]!.kind === 'atom' && tokens[at]!.text.includes('@'))) at--;
+  while (at >= 0 && !holdsAt(tokens[at]!)) at--;
   if (at < 0) return null;
   const token = tokens[at]!;
   const cut = token.text.lastIndexOf('@');

@@ -65,10 +65,11 @@ function tokens(value: string): string[] {
     if (char === '(') depth++;
     else if (char === ')') depth = Math.max(0, depth - 1);
     else if (depth === 0) plain += char;
-    if (char === ')' && depth === 0) plain += plain.endsWith(':') ? '' : ' ';
+    if (char === ')' && depth === 0) plain += ' ';
   }
   const words: string[] = [];
-  for (const word of plain.replaceAll(',', ' ').split(/\s/)) {
+  const spaced = plain.replaceAll(',', ' ').replace(/\s*:\s*/g, ':'); // at most MAX_DATE characters
+  for (const word of spaced.split(/\s/)) {
     if (word.length === 0) continue;
     const inner = word.slice(1).includes('-') && !word.includes(':') ? word.split('-') : [word];
     words.push(...inner.filter((part) => part.length > 0));
@@ -80,8 +81,9 @@ function clock(token: string): number[] | null {
   const parts = token.split(':');
   if (parts.length > 3) return null;
   const numbers = parts.map((part) => Number.parseInt(part, 10));
-  if (numbers.some((n) => Number.isNaN(n) || n < 0)) return null;
-  return [numbers[0]!, numbers[1]!, numbers[2] ?? 0];
+  const [hour, minute, second] = numbers;
+  if (!(hour! >= 0) || !(minute! >= 0)) return null;
+  return [hour!, minute!, second && second > 0 ? second : 0];
 }
 
 /** Minutes of '+hhmm' or '-hhmm'. */

@@ -48,9 +48,10 @@ export function readHeaderBlock(
   const tooLong = blockEnd - start > limits.maxBytes;
   const block = raw.toString('latin1', start, tooLong ? start + limits.maxBytes : blockEnd);
   const { fields, bodyAt, full } = readFields(block, limits.maxFields);
+  if (bodyAt >= 0) return { fields, bodyStart: start + bodyAt, truncated: null };
   return {
     fields,
-    bodyStart: bodyAt >= 0 ? start + bodyAt : bodyStart,
+    bodyStart,
     truncated: tooLong ? 'header_bytes' : full ? 'header_count' : null,
   };
 }

@@ -37,7 +37,7 @@ export function htmlText(html: string, options: HtmlTextOptions = {}): string {
     if (open < 0) open = html.length;
     if (open > at && hiddenDepth === 0) {
       const stop = max === Number.POSITIVE_INFINITY ? open : Math.min(open, at + (max - length) * 12 + 64);
-      const text = decodeEntities(html.slice(at, stop).replace(/[\r\n]/g, ' '));
+      const text = decodeEntities(oneLine(html.slice(at, stop)));
       out.push(text);
       length += text.length;
     }
@@ -168,6 +168,11 @@ function decodeEntities(text: string): string {
     at = text.indexOf('&', entity ? entity.end : at + 1);
   }
   return out + text.slice(copied);
+}
+
+/** Line ends in the source are white space like any other. */
+function oneLine(text: string): string {
+  return text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]/g, ' ') : text;
 }
 
 /** White space inside lines to one space, lines trimmed, empty lines dropped. */

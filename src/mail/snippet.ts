@@ -5,8 +5,37 @@ import { cut } from './well-formed.ts';
 
 /** HTML text read before junk is taken out, per character wanted. */
 const SLACK = 4;
-/** Invisible filler that marketing mail puts behind its preheader: soft hyphen, joiners, zero widths, BOM. */
-const FILLER = /\u034f|[\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g;
+/** Invisible characters that marketing mail puts behind its preheader: joiners, zero widths, soft hyphens. */
+function isFiller(code: number): boolean {
+  if (code < 0xad) return false;
+  return (
+    code === 0xad ||
+    code === 0x34f ||
+    code === 0x61c ||
+    (code >= 0x115f && code <= 0x1160) ||
+    code === 0x180e ||
+    (code >= 0x200b && code <= 0x200f) ||
+    (code >= 0x202a && code <= 0x202e) ||
+    (code >= 0x2060 && code <= 0x206f) ||
+    code === 0xfeff
+  );
+}
+
+/** White space and controls; U+2007 and U+2800 are blanks that mail uses as filler. */
+function isBlank(code: number): boolean {
+  if (code <= 0x20 || (code >= 0x7f && code <= 0xa0)) return true;
+  if (code < 0x1680) return false;
+  return (
+    code === 0x1680 ||
+    (code >= 0x2000 && code <= 0x200a) ||
+    code === 0x2028 ||
+    code === 0x2029 ||
+    code === 0x202f ||
+    code === 0x205f ||
+    code === 0x2800 ||
+    code === 0x3000
+  );
+}
 
 /**
  * The first `max` characters of visible text, white space collapsed, never half a character. `html` counts
@@ -31,10 +60,24 @@ function firstText(text: string, want: number): string {
   return cut(text, i);
 }
 
+/** Up to `max` characters with each run of blanks as one space and without filler. */
 function tidy(text: string, max: number): string {
-  const flat = text
-    .replace(FILLER, '')
-    .replace(/[\s\u0000-\u001f\u007f-\u00a0\u2800]+/g, ' ')
-    .trim();
-  return cut(flat, max).trimEnd();
+  let out = '';
+  let from = 0; // start of the stretch not yet copied
+  let gap = false; // blanks stand before it
+  for (let i = 0; i <= text.length && out.length < max; i++) {
+    const code = i < text.length ? text.charCodeAt(i) : 0;
+    const blank = isBlank(code);
+    if (!blank && !isFiller(code)) {
+      // a stretch is cut at `max`, behind a whole character
+      if (i - from < max || (code >= 0xdc00 && code <= 0xdfff)) continue;
+    }
+    if (i > from) {
+      out += gap && out.length > 0 ? ` ${text.slice(from, i)}` : text.slice(from, i);
+      gap = false;
+    }
+    if (blank) gap = true;
+    from = blank || isFiller(code) ? i + 1 : i;
+  }
+  return cut(out, max).trimEnd();
 }

@@ -3,7 +3,6 @@
 import { decodeCharset } from '../charset.ts';
 import { decodeEncodedWords } from '../encoded-word.ts';
 import { fieldText } from '../headers.ts';
-import { cleanHeader } from '../well-formed.ts';
 import { HEX_VALUE } from './transfer.ts';
 
 export interface Parameterized {
@@ -36,11 +35,10 @@ export function parseParameterized(latin1: string): Parameterized {
   return { value, params };
 }
 
-/** A parameter as Unicode: RFC 2231 pieces joined and decoded, encoded words decoded. Null when absent. */
+/** A parameter as Unicode: RFC 2231 pieces joined and decoded, encoded words decoded. May hold any character. Null when absent. */
 export function parameterText(params: Map<string, string>, name: string): string | null {
   const extended = params.get(`${name}*`) ?? params.get(`${name}*0*`) ?? params.get(`${name}*0`);
-  const text = extended === undefined ? plainText(params.get(name)) : extendedText(params, name);
-  return text === null ? null : cleanHeader(text);
+  return extended === undefined ? plainText(params.get(name)) : extendedText(params, name);
 }
 
 function plainText(value: string | undefined): string | null {

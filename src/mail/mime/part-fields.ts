@@ -57,7 +57,8 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f/\\\u061c\u200b-\u200f\u2028-\u202e\u
  */
 export function safeFilename(name: string): string | null {
   const base = name.replace(/[/\\]+/g, '/').replace(/(^|\/)\.{1,2}(?=\/|$)/g, '');
-  const flat = cleanHeader(base)
+  const flat = base
+    .toWellFormed()
     .replace(/[\r\n\t]+/g, ' ')
     .replace(UNSAFE, '')
     .trim();
