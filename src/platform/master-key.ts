@@ -43,6 +43,11 @@ export class MasterKey {
     return new MasterKey(randomBytes(MASTER_KEY_BYTES));
   }
 
+  /** Another key that follows from this one, for one named purpose (RFC 5869). */
+  derive(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#raw, '', `mailquay ${purpose}`, MASTER_KEY_BYTES));
+  }
+
   /** For the key file only. */
   export(): string {
     return this.#raw.toString('base64url');

@@ -169,3 +169,17 @@ export async function hasOlderValidity(sql: Sql, scope: Scope, folderId: string,
   );
   return rows.length > 0;
 }
+
+/** Where the copies of a message lie at the provider. */
+export async function findLocations(
+  sql: Sql,
+  scope: Scope,
+  messageId: string,
+): Promise<{ path: string; uidValidity: number; uid: number }[]> {
+  return sql.rows(
+    `SELECT f.path, l.uid_validity AS "uidValidity", l.uid FROM message_locations l
+     JOIN folders f ON f.grant_id = l.grant_id AND f.id = l.folder_id
+     WHERE l.grant_id = $1 AND l.message_id = $2 AND f.deleted_at IS NULL ORDER BY l.gone_at NULLS FIRST, l.uid_validity DESC`,
+    [scope.grantId, messageId],
+  );
+}

@@ -32,7 +32,7 @@ export interface GrantSource {
     email: string;
   } | null>;
   /** The provider refused the login: the grant is invalid until it is authenticated again. */
-  refuse(key: { applicationId: string; grantId: string }, secretVersion: number, code: string): Promise<void>;
+  refuse(key: { applicationId: string; grantId: string }, secretVersion: number): Promise<void>;
 }
 
 export interface EngineParts {
@@ -50,6 +50,7 @@ export interface EngineParts {
 
 interface Running {
   lease: Lease;
+  mailbox: Mailbox | null;
   stop: AbortController;
   done: Promise<void>;
 }
@@ -85,6 +86,11 @@ export class SyncEngine {
     this.#wake.notify();
   }
 
+  /** The mailbox of a grant whose sync runs here, for reads beside it. */
+  mailboxOf(grantId: string): Mailbox | null {
+    return this.#running.get(grantId)?.mailbox ?? null;
+  }
+
   /** Stops all syncs, finishes what is being written, and gives the leases back. */
   async stop(): Promise<void> {
     this.#stop.abort(new Error('the engine stops'));
@@ -116,18 +122,20 @@ export class SyncEngine {
 
   #run(key: { applicationId: string; grantId: string }, lease: Lease): void {
     const stop = new AbortController();
-    const done = this.#sync(key, lease, AbortSignal.any([stop.signal, this.#stop.signal])).finally(() => {
+    const running: Running = { lease, mailbox: null, stop, done: Promise.resolve() };
+    this.#running.set(lease.grantId, running);
+    running.done = this.#sync(key, running, AbortSignal.any([stop.signal, this.#stop.signal])).finally(() => {
       this.#running.delete(lease.grantId);
       this.#parts.metrics.connected(this.#running.size);
       if (stop.signal.aborted) this.#wake.notify();
     });
-    this.#running.set(lease.grantId, { lease, stop, done });
     this.#parts.metrics.connected(this.#running.size);
   }
 
   /** One life of a grant's sync, from the lease to its release. Never throws. */
-  async #sync(key: { applicationId: string; grantId: string }, lease: Lease, signal: AbortSignal): Promise<void> {
+  async #sync(key: { applicationId: string; grantId: string }, running: Running, signal: AbortSignal): Promise<void> {
     const { db, log, grants } = this.#parts;
+    const { lease } = running;
     let mailbox: Mailbox | null = null;
     let secretVersion = 0;
     let failure: unknown;
@@ -137,6 +145,7 @@ export class SyncEngine {
       secretVersion = loaded.secretVersion;
       await this.#hosts.turn(loaded.account.settings.imap_host, signal);
       mailbox = this.#parts.openMailbox(loaded.account);
+      running.mailbox = mailbox;
       await new GrantSync({
         writer: {
           db,
@@ -190,7 +199,7 @@ export class SyncEngine {
       log.error({ grantId: key.grantId, name, where: stack?.split('\n').filter((l) => /^\s+at /.test(l)) }, 'unexpected error in a sync');
     }
     if (failure instanceof ProviderError && failure.kind === 'authentication') {
-      await grants.refuse(key, secretVersion, code);
+      await grants.refuse(key, secretVersion);
     }
     await db.engine(async (sql) => {
       await noteError(sql, key, code);

@@ -1,0 +1,32 @@
+import type { Config } from '../platform/config.ts';
+import { createEgress, type Egress } from '../platform/egress.ts';
+import { createLog, type Log } from '../platform/log.ts';
+import { readSecrets, type Secrets } from '../platform/secrets.ts';
+import { checkMasterKeys, ensureMasterKey } from '../store/master-keys.ts';
+import { openDatabase, type OpenDatabase } from '../store/open.ts';
+
+/** What every command stands on. */
+export interface Instance {
+  config: Config;
+  log: Log;
+  secrets: Secrets;
+  egress: Egress;
+  database: OpenDatabase;
+}
+
+/** Opens database and secrets; refuses a wrong master key before anything is written. */
+export async function openInstance(config: Config, options: { join?: boolean; onExit?: () => void } = {}): Promise<Instance> {
+  const log = createLog(config.logLevel);
+  const secrets = readSecrets(config);
+  const database = await openDatabase(config, log, {
+    ...options,
+    beforeWriting: (client) => checkMasterKeys(client, secrets),
+  });
+  try {
+    await ensureMasterKey(database.db, secrets);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return { config, log, secrets, egress: createEgress(config), database };
+}

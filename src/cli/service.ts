@@ -1,0 +1,99 @@
+import type { ConnectContext } from '../connect/context.ts';
+import { loadImapAccount } from '../connect/grant-secret.ts';
+import { findGrant, markGrantInvalid } from '../connect/grants.ts';
+import { createMetrics, type Metrics } from '../platform/metrics.ts';
+import { imapMailboxes } from '../providers/imap/provider.ts';
+import { imapVerifier } from '../providers/imap/verify.ts';
+import type { Mailbox } from '../providers/provider.ts';
+import type { BlobStore } from '../store/blobs/blob-store.ts';
+import { FileBlobStore } from '../store/blobs/files.ts';
+import { S3BlobStore } from '../store/blobs/s3.ts';
+import type { Scope } from '../store/scope.ts';
+import { Chores } from '../sync/chores.ts';
+import type { SyncTimings } from '../sync/context.ts';
+import { type GrantSource, SyncEngine } from '../sync/engine.ts';
+import { ParsePool } from '../sync/parse-pool.ts';
+import type { Instance } from './instance.ts';
+
+/** The services of a running mailquay, composed once and handed to whoever serves them. */
+export interface Services {
+  connect: ConnectContext;
+  blobs: BlobStore;
+  metrics: Metrics;
+  engine: SyncEngine;
+  /** A grant's mailbox for one read: the one of its running sync, or one of its own. */
+  mailbox(scope: Scope): Promise<{ mailbox: Mailbox; release: () => Promise<void> } | null>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** Composes the services; nothing runs before `start`. */
+export function composeServices(instance: Instance, timings?: Partial<SyncTimings>): Services {
+  const { config, log, secrets, egress, database } = instance;
+  const { db } = database;
+  const metrics = createMetrics();
+  const blobs =
+    config.blobs.kind === 'files' ? new FileBlobStore(config.blobs.directory) : new S3BlobStore(config.blobs);
+  const openMailbox = imapMailboxes(egress);
+  const parser = new ParsePool();
+  const grants: GrantSource = {
+    load: async (key) => {
+      const account = await db.engine((sql) => loadImapAccount(sql, secrets, key));
+      if (!account) return null;
+      const grant = await findGrant({ db }, key.applicationId, key.grantId);
+      return { account, secretVersion: account.secretVersion, email: grant.email };
+    },
+    refuse: async (key, secretVersion) => {
+      await db.engine((sql) => markGrantInvalid(sql, { ...key, secretVersion }));
+    },
+  };
+  const engine = new SyncEngine({
+    db,
+    log,
+    blobs,
+    parser,
+    grants,
+    openMailbox,
+    rawRetentionDays: config.rawRetentionDays,
+    timings,
+    metrics: {
+      stored: (n) => metrics.messagesStored.inc(n),
+      parked: (n) => metrics.messagesParked.inc(n),
+      connected: (n) => metrics.grantsSyncing.set(n),
+    },
+  });
+  const chores = new Chores({ db, blobs, log, rawRetentionDays: config.rawRetentionDays });
+  return {
+    blobs,
+    metrics,
+    engine,
+    connect: {
+      db,
+      secrets,
+      egress,
+      log,
+      imap: imapVerifier(egress),
+      dnsServers: config.dnsServers,
+      onGrantChanged: (grantId) => {
+        engine.grantChanged(grantId);
+        chores.wake();
+      },
+    },
+    mailbox: async (scope) => {
+      const running = engine.mailboxOf(scope.grantId);
+      if (running) return { mailbox: running, release: async () => {} };
+      const loaded = await grants.load(scope);
+      if (!loaded) return null;
+      const mailbox = openMailbox(loaded.account);
+      return { mailbox, release: () => mailbox.close() };
+    },
+    start: () => {
+      engine.start();
+      chores.start();
+    },
+    stop: async () => {
+      await Promise.all([engine.stop(), chores.stop()]);
+      await parser.close();
+    },
+  };
+}

@@ -1,0 +1,149 @@
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { ensureFirstApplication } from '../connect/first-application.ts';
+import { RateLimit } from '../connect/rate-limit.ts';
+import { Originals } from '../http/content/originals.ts';
+import { Cursors } from '../http/pagination.ts';
+import { applicationRoutes } from '../http/routes/applications.ts';
+import { attachmentRoutes } from '../http/routes/attachments.ts';
+import { connectRoutes } from '../http/routes/connect.ts';
+import { folderRoutes } from '../http/routes/folders.ts';
+import { grantRoutes } from '../http/routes/grants.ts';
+import { healthRoutes } from '../http/routes/health.ts';
+import { messageRoutes } from '../http/routes/messages.ts';
+import { providerRoutes } from '../http/routes/providers.ts';
+import { threadRoutes } from '../http/routes/threads.ts';
+import { createServer } from '../http/server.ts';
+import type { Config } from '../platform/config.ts';
+import { StartupError } from '../platform/errors.ts';
+import { primaryKeyId } from '../store/master-keys.ts';
+import type { SyncTimings } from '../sync/context.ts';
+import { rawSource } from '../sync/raw.ts';
+import { type Instance, openInstance } from './instance.ts';
+import { composeServices, type Services } from './service.ts';
+
+/** Calls of /v3/connect and /v3/grants: 50 per second and application (contract 1.6). */
+const APPLICATION_CALLS_PER_SECOND = 50;
+/** Requests that are still running when we are told to stop may take this long, in ms. */
+const DRAIN_MS = 20_000;
+
+export interface RunningServer {
+  origin: string;
+  instance: Instance;
+  services: Services;
+  /** Shown once; undefined when the first application has its key already. */
+  newKey: string | undefined;
+  stop(): Promise<void>;
+}
+
+/** Starts everything: database, sync and API. Resolves when requests are served. */
+export async function startServer(
+  config: Config,
+  options: { timings?: Partial<SyncTimings>; onDatabaseExit?: () => void } = {},
+): Promise<RunningServer> {
+  const instance = await openInstance(config, { onExit: options.onDatabaseExit });
+  let services: Services | undefined;
+  let app: FastifyInstance | undefined;
+  const stop = async () => {
+    await closeWithin(app, DRAIN_MS);
+    await services?.stop();
+    await instance.database.close();
+  };
+  try {
+    const { newKey } = await ensureFirstApplication(instance.database.db, config);
+    services = composeServices(instance, options.timings);
+    app = createServer({
+      db: instance.database.db,
+      log: instance.log,
+      metrics: services.metrics,
+      routes: await routesOf(instance, services),
+    });
+    await listen(app, config);
+    services.start();
+    const { address, port } = app.server.address() as AddressInfo;
+    const host = address.includes(':') ? `[${address}]` : address;
+    return { origin: `http://${host}:${port}`, instance, services, newKey, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function routesOf(instance: Instance, services: Services) {
+  const { database, secrets, log, config } = instance;
+  const { db } = database;
+  const key = secrets.find(await db.engine(primaryKeyId));
+  if (!key) throw new StartupError('The primary master key is not known to this process.');
+  const parts = {
+    db,
+    metrics: services.metrics,
+    cursors: new Cursors(key.derive('page cursors 1')),
+    originals: new Originals({
+      blobs: services.blobs,
+      fetchRaw: rawSource({ db, mailbox: services.mailbox }),
+      retentionDays: config.rawRetentionDays,
+      log,
+    }),
+    connect: services.connect,
+    limit: new RateLimit(APPLICATION_CALLS_PER_SECOND, 1),
+  };
+  return [
+    ...applicationRoutes(parts),
+    ...connectRoutes(parts),
+    ...grantRoutes(parts),
+    ...providerRoutes(parts),
+    ...messageRoutes(parts),
+    ...threadRoutes(parts),
+    ...folderRoutes(parts),
+    ...attachmentRoutes(parts),
+    ...healthRoutes(parts),
+  ];
+}
+
+async function listen(app: FastifyInstance, config: Config): Promise<void> {
+  try {
+    await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new StartupError(
+        `Port ${config.port} on ${config.host} is in use. Stop what listens there, or set MAILQUAY_PORT to another port.`,
+      );
+    }
+    if (code === 'EADDRNOTAVAIL' || code === 'EACCES' || code === 'ENOTFOUND') {
+      throw new StartupError(`Cannot listen on ${config.host} port ${config.port} (${code}). Check MAILQUAY_HOST and MAILQUAY_PORT.`);
+    }
+    throw error;
+  }
+}
+
+async function closeWithin(app: FastifyInstance | undefined, ms: number): Promise<void> {
+  if (!app) return;
+  const timer = setTimeout(() => app.server.closeAllConnections(), ms);
+  app.server.closeIdleConnections();
+  await app.close();
+  clearTimeout(timer);
+}
+
+/** `mailquay start`: runs until SIGTERM or Ctrl-C. */
+export async function start(config: Config, out: (line: string) => void): Promise<void> {
+  const ended = Promise.withResolvers<string | null>();
+  const server = await startServer(config, {
+    onDatabaseExit: () => ended.resolve('The embedded PostgreSQL ended by itself. See the log above; start mailquay again.'),
+  });
+  out(`mailquay is ready at ${server.origin}`);
+  if (server.newKey) {
+    out('');
+    out(`Your first API key, shown only this once:  ${server.newKey}`);
+    out('Connect a mailbox:  npx mailquay connect');
+    out('');
+  }
+  out('Stop with Ctrl-C.');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve(null));
+  const problem = await ended.promise;
+  if (!problem) out('Stopping.');
+  // A second signal does not wait.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  await server.stop();
+  if (problem) throw new StartupError(problem);
+}

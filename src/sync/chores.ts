@@ -1,0 +1,75 @@
+import type { Log } from '../platform/log.ts';
+import type { BlobStore } from '../store/blobs/blob-store.ts';
+import { expireRawCopies } from '../store/blobs/expire.ts';
+import type { Database } from '../store/database.ts';
+import { claimErasure, eraseBatch, finishErasure, postponeErasure } from '../store/erasures.ts';
+import { Wakeup } from './wakeup.ts';
+
+/** Deleted grants are looked for this often, in ms; a deletion in this process wakes us at once. */
+const ERASE_MS = 10_000;
+/** A claimed erasure that is not done by then is taken up by another process, in ms. */
+const CLAIM_MS = 10 * 60_000;
+/** A sync that was writing a raw copy when its grant was deleted has ended by then, in ms: a second pass takes it along. */
+const SECOND_PASS_MS = 15_000;
+/** Old raw copies are dropped this often, in ms. */
+const EXPIRE_MS = 60 * 60_000;
+
+/** The background work beside syncing: erases deleted grants and drops raw copies that are too old. */
+export class Chores {
+  readonly #parts: { db: Database; blobs: BlobStore; log: Log; rawRetentionDays: number };
+  readonly #stop = new AbortController();
+  readonly #wake = new Wakeup();
+  #loop: Promise<void> | null = null;
+  #expireAt = 0;
+
+  constructor(parts: { db: Database; blobs: BlobStore; log: Log; rawRetentionDays: number }) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  /** A grant was deleted. */
+  wake(): void {
+    this.#wake.notify();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the chores stop'));
+    await this.#loop?.catch(() => {});
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      try {
+        while (!this.#stop.signal.aborted && (await this.#eraseOne())) {}
+        if (Date.now() >= this.#expireAt) {
+          await expireRawCopies(this.#parts.blobs, this.#parts.rawRetentionDays, new Date());
+          this.#expireAt = Date.now() + EXPIRE_MS;
+        }
+      } catch (error) {
+        if (this.#stop.signal.aborted) return;
+        this.#parts.log.error({ name: (error as Error).name, code: (error as NodeJS.ErrnoException).code }, 'a chore failed and will be tried again');
+      }
+      await this.#wake.wait(ERASE_MS, this.#stop.signal).catch(() => {});
+    }
+  }
+
+  async #eraseOne(): Promise<boolean> {
+    const { db, blobs, log } = this.#parts;
+    const now = new Date();
+    const erasure = await db.engine((sql) => claimErasure(sql, now, new Date(now.getTime() + CLAIM_MS)));
+    if (!erasure) return false;
+    while (await db.engine((sql) => eraseBatch(sql, erasure.grantId))) this.#stop.signal.throwIfAborted();
+    await blobs.deletePrefix(`raw/${erasure.grantId}/`);
+    const secondPass = new Date(erasure.requestedAt.getTime() + SECOND_PASS_MS);
+    if (secondPass > new Date()) {
+      await db.engine((sql) => postponeErasure(sql, erasure.grantId, secondPass));
+      return true;
+    }
+    await db.engine((sql) => finishErasure(sql, erasure.grantId));
+    log.info({ grantId: erasure.grantId }, 'the data of a deleted grant is erased');
+    return true;
+  }
+}
