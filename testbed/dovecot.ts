@@ -12,7 +12,7 @@ import { endChild, freePorts, hasEnded, run, signalTree, spawnDaemon, waitForGre
 import { mailOwner } from './vmail.ts';
 
 /** What Dovecot 2.3 announces after login, to make `capabilities` from by leaving some out. */
-export const DOVECOT_CAPABILITIES =
+const DOVECOT_CAPABILITIES =
   'IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES THREAD=REFS ' +
   'THREAD=ORDEREDSUBJECT MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED ' +
   'I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE ' +

@@ -73,7 +73,7 @@ export async function fillMaildir(
 }
 
 /** The folder's Maildir on disk; makes the folder when it is not there. */
-export async function maildirOf(dovecot: Dovecot, user: string, folder: string): Promise<string> {
+async function maildirOf(dovecot: Dovecot, user: string, folder: string): Promise<string> {
   dovecot.user(user);
   await dovecot.doveadm('mailbox', 'create', '-u', user, folder).catch((error: Error) => {
     if (!/already exists/i.test(error.message)) throw error;

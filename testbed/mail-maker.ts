@@ -206,6 +206,6 @@ function listHeaders([name, title, id]: (typeof LISTS)[number], unsubscribe: boo
 }
 
 /** A date as mail headers hold it, in UTC. */
-export function rfcDate(date: Date): string {
+function rfcDate(date: Date): string {
   return date.toUTCString().replace('GMT', '+0000');
 }

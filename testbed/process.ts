@@ -89,7 +89,7 @@ export function signalTree(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** Process ids below one process, found through /proc. */
-export function descendants(pid: number): number[] {
+function descendants(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
