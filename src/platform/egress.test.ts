@@ -1,7 +1,5 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { a, aaaa, cname, sequence, startDns, type TestDns } from '../../test/support/dns.ts';
 import { createEgress } from './egress.ts';
 import { parseHost, scopeOf } from './egress-address.ts';
 
@@ -156,32 +154,49 @@ describe('hosts as users write them', () => {
 describe('names', () => {
   let dns: TestDns;
   beforeAll(async () => {
-    dns = await startTestDns();
+    dns = await startDns({
+      'mail.example.test': a('8.8.4.4'),
+      'mixed.example.test': a('10.0.0.1', '8.8.4.4', '127.0.0.1'),
+      'inner.example.test': a('10.0.0.1'),
+      'inner6.example.test': aaaa('fd00::1', '::ffff:127.0.0.1'),
+      'alias.example.test': [cname('inner.example.test'), ...a('10.0.0.1')],
+      'rebind.example.test': sequence(a('8.8.4.4'), a('127.0.0.1')),
+      'broken.example.test': 'SERVFAIL',
+      'silent.example.test': 'SILENCE',
+    });
   });
-  afterAll(() => dns.close());
+  afterAll(() => dns.stop());
 
   const through = (allowPrivateNetworks = false) =>
-    createEgress({ allowPrivateNetworks, dnsServers: [dns.address] });
+    createEgress({ allowPrivateNetworks, dnsServers: [dns.server] });
 
   it('gives the checked addresses and the name for the certificate', async () => {
-    dns.answers.set('mail.example.test', [['8.8.4.4']]);
     expect(await through().resolve('mail.example.test')).toEqual([
       { address: '8.8.4.4', family: 4, servername: 'mail.example.test', private: false },
     ]);
   });
 
   it('leaves out the private addresses of a mixed list', async () => {
-    dns.answers.set('mixed.example.test', [['10.0.0.1', '8.8.4.4', '127.0.0.1']]);
     expect((await through().resolve('mixed.example.test')).map((a) => a.address)).toEqual(['8.8.4.4']);
   });
 
-  it('refuses a name with private addresses only', async () => {
-    dns.answers.set('inner.example.test', [['10.0.0.1']]);
-    await expect(through().resolve('inner.example.test')).rejects.toMatchObject({ kind: 'forbidden_host' });
+  it.each(['inner', 'inner6', 'alias'])('refuses a name with private addresses only: %s', async (name) => {
+    await expect(through().resolve(`${name}.example.test`)).rejects.toMatchObject({ kind: 'forbidden_host' });
   });
 
+  it.each(['broken', 'silent'])(
+    'gives up in time on DNS in trouble, and does not call it "no such name": %s',
+    async (name) => {
+      const failure = await through()
+        .resolve(`${name}.example.test`)
+        .catch((error: unknown) => error);
+      expect(failure).toMatchObject({ kind: 'network' });
+      expect(['ENOTFOUND', 'ENODATA']).not.toContain((failure as { code: string }).code);
+    },
+    15_000,
+  );
+
   it('dials what it checked: a rebinding answer comes too late', async () => {
-    dns.answers.set('rebind.example.test', [['8.8.4.4'], ['127.0.0.1']]);
     const egress = through();
     expect((await egress.resolve('rebind.example.test'))[0]?.address).toBe('8.8.4.4');
     await expect(egress.resolve('rebind.example.test')).rejects.toMatchObject({ kind: 'forbidden_host' });
@@ -195,7 +210,6 @@ describe('names', () => {
   });
 
   it('is a lookup function for sockets, too', async () => {
-    dns.answers.set('mail.example.test', [['8.8.4.4']]);
     const { lookup } = through();
     const one = await new Promise((resolve) => lookup('mail.example.test', {}, (...args) => resolve(args)));
     expect(one).toEqual([null, '8.8.4.4', 4]);
@@ -207,46 +221,3 @@ describe('names', () => {
     expect(refused).toMatchObject({ kind: 'forbidden_host' });
   });
 });
-
-interface TestDns {
-  address: string;
-  /** Answers to A questions, one list for each time it is asked; the last one stays. */
-  answers: Map<string, string[][]>;
-  close(): Promise<void>;
-}
-
-/** Just enough DNS: A records with TTL 0, and NXDOMAIN for every other name. */
-async function startTestDns(): Promise<TestDns> {
-  const answers = new Map<string, string[][]>();
-  const socket: Socket = createSocket('udp4');
-  socket.on('message', (question, from) => {
-    const labels: string[] = [];
-    let at = 12;
-    while (question[at]) {
-      labels.push(question.subarray(at + 1, at + 1 + question[at]!).toString('latin1'));
-      at += question[at]! + 1;
-    }
-    const name = labels.join('.').toLowerCase();
-    const isA = question.readUInt16BE(at + 1) === 1;
-    const lists = answers.get(name);
-    const list = isA ? ((lists && lists.length > 1 ? lists.shift() : lists?.[0]) ?? []) : [];
-    const header = Buffer.from(question.subarray(0, 12));
-    header.writeUInt16BE(lists ? 0x8180 : 0x8183, 2);
-    header.writeUInt16BE(list.length, 6);
-    header.writeUInt32BE(0, 8);
-    const records = list.map((ip) =>
-      Buffer.concat([
-        Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]),
-        Buffer.from(ip.split('.').map(Number)),
-      ]),
-    );
-    socket.send(Buffer.concat([header, question.subarray(12, at + 5), ...records]), from.port, from.address);
-  });
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  return {
-    address: `127.0.0.1:${(socket.address() as AddressInfo).port}`,
-    answers,
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
-  };
-}

@@ -23,7 +23,7 @@ interface Means {
 }
 
 /** All questions to DNS about one domain, in ms. */
-const DNS_LIMIT_MS = 6_000;
+const DNS_LIMIT_MS = 4_000;
 
 /**
  * Finds the mail servers of a domain: known services by their domains, then what the domain itself publishes

@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import type { Egress } from '../../platform/egress.ts';
 import type { Autoconfig, Server } from './autoconfigure.ts';
 
-/** How long one server may take from the first packet to its greeting, in ms. */
+/** How long one server may take from the question for its address to its greeting, in ms. */
 const PROBE_MS = 4_000;
 /** A greeting line is at most this long, in bytes (RFC 5321 section 4.5.3.1.5 has 512). */
 const MAX_GREETING = 1_024;
@@ -52,7 +52,7 @@ async function firstAnswering(
 
 async function isThere(egress: Egress, guess: Guess): Promise<boolean> {
   const deadline = AbortSignal.timeout(PROBE_MS);
-  const [first] = await egress.resolve(guess.host).catch(() => []);
+  const [first] = await Promise.race([egress.resolve(guess.host).catch(() => []), nothingAt(deadline)]);
   if (!first) return false;
   const { address, servername } = first;
   const socket =
@@ -60,6 +60,10 @@ async function isThere(egress: Egress, guess: Guess): Promise<boolean> {
       ? connectTls({ host: address, port: guess.port, servername, minVersion: 'TLSv1.2' })
       : connectTcp({ host: address, port: guess.port });
   return greets(socket, guess.greeting, deadline);
+}
+
+function nothingAt(deadline: AbortSignal): Promise<[]> {
+  return new Promise((resolve) => deadline.addEventListener('abort', () => resolve([]), { once: true }));
 }
 
 function greets(socket: Socket, greeting: RegExp, deadline: AbortSignal): Promise<boolean> {

@@ -71,9 +71,8 @@ async function attempt(
   let onEnd: (() => void) | undefined;
   const ended = new Promise<never>((_, reject) => {
     connection.on('error', reject);
-    connection.on('end', () =>
-      reject(new ProviderError('network', 'The server closed the connection.', { code: 'ECONNECTION' })),
-    );
+    // What the server said last comes with the failure of the login, a moment after the end.
+    connection.on('end', () => setImmediate(reject, closed()));
     onEnd = () =>
       reject(
         signal.aborted
@@ -111,4 +110,8 @@ async function handshake(connection: SMTPConnection, login: SmtpLogin): Promise<
       error ? reject(error) : resolve(),
     );
   });
+}
+
+function closed(): ProviderError {
+  return new ProviderError('network', 'The server closed the connection.', { code: 'ECONNECTION' });
 }
