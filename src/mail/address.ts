@@ -16,6 +16,9 @@ interface Token {
   space: boolean;
 }
 
+/** Pieces of one mailbox; a name has a handful. A mailbox with more is left out. */
+const MAX_TOKENS = 1_000;
+
 /**
  * Mailboxes of an address header, groups flattened, at most `max`. What is quoted, commented or encoded is
  * only ever a name or a quoted local part: it cannot become another address or another domain. Entries
@@ -29,10 +32,16 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
   let inAngle = false;
   let comment = '';
   let space = false;
+  let sawAt = false; // an '@' stood outside quotes and brackets
 
+  const push = (into: Token[], token: Token) => {
+    if (into.length <= MAX_TOKENS) into.push(token);
+    if (into === tokens && holdsAt(token)) sawAt = true;
+  };
   const flush = () => {
     const { email, rest } = angle ? { email: addrSpec(angle), rest: tokens } : looseAddress(tokens);
-    if (email && found.length < max) {
+    const whole = tokens.length <= MAX_TOKENS && (angle?.length ?? 0) <= MAX_TOKENS;
+    if (email && whole && found.length < max) {
       const name = displayName(rest) || oneLine(decodeEncodedWords(comment));
       found.push(name ? { name, email } : { email });
     }
@@ -40,6 +49,7 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
     angle = null;
     inAngle = false;
     comment = '';
+    sawAt = false;
   };
 
   let i = 0;
@@ -53,7 +63,7 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
     }
     if (char === '"') {
       const read = readQuoted(text, i);
-      into.push({ kind: 'quoted', text: read.text, space });
+      push(into, { kind: 'quoted', text: read.text, space });
       i = read.end;
     } else if (char === '(') {
       const read = readComment(text, i);
@@ -68,7 +78,7 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
       i++;
     } else if (char === '>') {
       // a '>' that closes nothing keeps its neighbours apart
-      if (angle === null) tokens.push({ kind: 'word', text: '>', space: true });
+      if (angle === null) push(tokens, { kind: 'word', text: '>', space: true });
       inAngle = false;
       i++;
     } else if (char === ',' || char === ';') {
@@ -77,13 +87,13 @@ export function parseAddressList(text: string, max = 2_000): Participant[] {
       i++;
     } else if (char === ':') {
       if (inAngle && angle) angle.length = 0;
-      else if (tokens.some(holdsAt)) tokens.push({ kind: 'word', text: ':', space: true });
+      else if (sawAt) push(tokens, { kind: 'word', text: ':', space: true });
       else tokens = [];
       i++;
     } else {
       const wordEnd = char === '=' ? encodedWordEnd(text, i) : -1;
       const end = wordEnd > 0 ? wordEnd : atomEnd(text, i);
-      into.push({ kind: wordEnd > 0 ? 'word' : 'atom', text: text.slice(i, end), space });
+      push(into, { kind: wordEnd > 0 ? 'word' : 'atom', text: text.slice(i, end), space });
       i = end;
     }
     space = false;

@@ -34,6 +34,9 @@ const ALIASES: Record<string, string> = {
 
 /** Known labels only, so hostile labels cannot make it grow. */
 const decoders = new Map<string, Decode>();
+/** Labels found to be unknown (asking costs an exception); emptied when full. */
+const unknown = new Set<string>();
+const MAX_UNKNOWN = 1_000;
 
 /**
  * Text of `bytes` under `label` (any case, may be absent or nonsense). UTF-8 names are checked: bytes that
@@ -84,8 +87,13 @@ function hasMultibyte(bytes: Buffer): boolean {
 }
 
 function findDecoder(name: string): Decode | null {
+  if (unknown.has(name)) return null;
   const decode = makeDecoder(name) ?? (name.startsWith('x-') ? makeDecoder(name.slice(2)) : null);
   if (decode) decoders.set(name, decode);
+  else {
+    if (unknown.size >= MAX_UNKNOWN) unknown.clear();
+    unknown.add(name);
+  }
   return decode;
 }
 

@@ -6,6 +6,9 @@ import { decodeBase64, HEX_VALUE } from './mime/transfer.ts';
 /** Longest charset name, language included, that starts an encoded word. */
 const MAX_CHARSET = 60;
 
+/** Words decoded in one text; what follows stays as it is. A long subject has some dozens. */
+const MAX_WORDS = 5_000;
+
 /** One encoded word found in a text. `end` is the index behind '?='. */
 interface EncodedWord {
   charset: string;
@@ -33,7 +36,7 @@ export function decodeEncodedWords(text: string): string {
       out += decodeCharset(pending.length > 1 ? Buffer.concat(pending) : pending[0]!, charset);
     pending = [];
   };
-  while (start >= 0) {
+  for (let words = 0; start >= 0 && words < MAX_WORDS; words++) {
     const open = wordOpening(text, start);
     if (open) {
       if (terminator < open.textStart) {
