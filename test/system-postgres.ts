@@ -1,15 +1,6 @@
 /** A private cluster of the system's PostgreSQL, to hold the suite against the oldest version that is supported. */
 import { spawnSync } from 'node:child_process';
-import {
-  chownSync,
-  existsSync,
-  globSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { chooseServerUser, spawnAs } from '../src/store/embedded/user.ts';

@@ -4,7 +4,7 @@ import { chmod, cp, lstat, mkdir, readdir, rename, rm, symlink } from 'node:fs/p
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { EmbeddedPostgresError } from './errors.ts';
-import { SYSTEM_DIR } from './place.ts';
+import { SYSTEM_DIR } from './outside.ts';
 import { type ServerUser, tryAs } from './user.ts';
 
 /** Programs that can be run by the server's user, and what they call themselves. */

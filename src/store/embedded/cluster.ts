@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { open, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { ClusterVersionError, EmbeddedPostgresError, explainFailure } from './errors.ts';
 import { runGuarded } from './guard.ts';
 import { madeMarker, makePrivateDirectory, type Place } from './place.ts';
-import { type ServerUser, tryAs } from './user.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** The database, and the ordinary role that owns it and that everything runs as. */
 export const DATABASE = 'mailquay';
@@ -100,14 +100,4 @@ async function removeUnfinished({ clusterDir, user }: Place): Promise<void> {
   for (const name of await readdir(dirname(clusterDir))) {
     if (name.startsWith(prefix)) await removeTree(join(dirname(clusterDir), name), user);
   }
-}
-
-/** Empties a directory of the server's user as that user, so that root never follows what it put there. */
-async function removeTree(path: string, user: ServerUser): Promise<void> {
-  if (!user) return rm(path, { recursive: true, force: true, maxRetries: 5 });
-  tryAs(user, ['/bin/rm', '-rf', '--', path]);
-  await rmdir(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOTDIR') return rm(path);
-    if (error.code !== 'ENOENT') throw error;
-  });
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import {
   lchown,
@@ -7,7 +6,6 @@ import {
   mkdtemp,
   readlink,
   realpath,
-  rename,
   rm,
   rmdir,
   stat,
@@ -17,10 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { EmbeddedPostgresError } from './errors.ts';
+import { reserveOutside } from './outside.ts';
 import { canEnter, type ServerUser } from './user.ts';
 
-/** Where things go that a server running as another user than root must reach. */
-export const SYSTEM_DIR = '/var/lib/mailquay';
 /** PostgreSQL puts its port into the name of its socket; any fixed number will do. */
 export const PORT = 5432;
 /** The longest path of a Unix socket, in bytes, on the narrowest system we know (macOS: 104 with the closing zero). */
@@ -49,7 +46,7 @@ export async function prepareDataDirectory(dataDir: string): Promise<string> {
 
 /**
  * The cluster is `<dataDir>/postgres`. When the server's user cannot get there (a data directory below /root), that
- * name is a symbolic link to a directory under {@link SYSTEM_DIR}, written before the cluster so that it is never lost.
+ * name is a symbolic link to a directory of the system.
  */
 export async function findPlace(dataDir: string, chosen: ServerUser): Promise<Place> {
   const name = join(dataDir, 'postgres');
@@ -67,18 +64,6 @@ export async function findPlace(dataDir: string, chosen: ServerUser): Promise<Pl
     clusterDir = await reserveOutside(name);
   }
   return { clusterDir, user: await ownerOf(clusterDir, chosen) };
-}
-
-async function reserveOutside(name: string): Promise<string> {
-  await mkdir(SYSTEM_DIR, { recursive: true, mode: 0o755 });
-  await mkdir(join(SYSTEM_DIR, 'clusters'), { recursive: true, mode: 0o711 });
-  const home = join(SYSTEM_DIR, 'clusters', randomUUID());
-  await mkdir(home, { mode: 0o711 });
-  const clusterDir = join(home, 'postgres');
-  const temporary = `${name}.tmp-${randomUUID()}`;
-  await symlink(clusterDir, temporary);
-  await rename(temporary, name);
-  return clusterDir;
 }
 
 /** Left beside a cluster once it is complete, to tell "not made yet" from "gone". */

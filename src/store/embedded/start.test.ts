@@ -296,6 +296,17 @@ describe.skipIf(!asRoot)('the embedded server, started by root', () => {
     await expect(start()).rejects.toMatchObject({ code: 'cluster_missing' });
   });
 
+  it('forgets the clusters of temporary data directories that are gone', async () => {
+    await chmod(directory, 0o700);
+    await (await start()).stop();
+    const gone = dirname(await readlink(join(dataDir, 'postgres')));
+    await rm(dataDir, { recursive: true });
+    dataDir = join(directory, 'other');
+    await (await start()).stop();
+    expect(existsSync(gone)).toBe(false);
+    await rm(dirname(await readlink(join(dataDir, 'postgres'))), { recursive: true });
+  });
+
   it('copies the programs out when the checkout is closed to other users', async () => {
     const closed = join(directory, 'closed');
     await mkdir(closed, { mode: 0o700 });
