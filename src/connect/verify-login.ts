@@ -5,7 +5,7 @@ import type { ConnectContext } from './context.ts';
 
 /** Both logins together, in ms. Clients wait 90 s for an answer. */
 const VERIFY_LIMIT_MS = 45_000;
-/** How often a name is given a chance when DNS finds nothing: none. A missing name is the user's to correct. */
+/** A name that does not exist is the user's to correct; any other trouble with DNS may pass. */
 const NO_SUCH_NAME = new Set(['ENOTFOUND', 'ENODATA', 'ENONAME']);
 
 type Protocol = 'imap' | 'smtp';
@@ -48,19 +48,19 @@ async function assertPlainTextAllowed(
   security: string | undefined,
 ): Promise<void> {
   if (security !== 'none') return;
-  const field = `settings.${protocol}_security`;
-  const refusal = invalidRequest(
-    field,
+  if (!ctx.egress.allowPrivateNetworks) throw plainTextRefused(protocol);
+  try {
+    await ctx.egress.resolve(host, { plainText: true });
+  } catch (error) {
+    throw error instanceof ProviderError ? fromProvider(protocol, host, error) : error;
+  }
+}
+
+function plainTextRefused(protocol: Protocol): ApiError {
+  return invalidRequest(
+    `settings.${protocol}_security`,
     'none (plain text) is only for hosts in loopback or private networks, and only when the operator of this server allows those with MAILQUAY_ALLOW_PRIVATE_NETWORKS=true; use tls or starttls',
   );
-  if (!ctx.egress.allowPrivateNetworks) throw refusal;
-  try {
-    const addresses = await ctx.egress.resolve(host);
-    if (!addresses.every((address) => address.private)) throw refusal;
-  } catch (error) {
-    if (error instanceof ProviderError) throw fromProvider(protocol, host, error);
-    throw error;
-  }
 }
 
 function toApiError(protocol: Protocol, settings: ImapSettings, error: unknown): unknown {
@@ -95,6 +95,7 @@ function fromProvider(protocol: Protocol, host: string, error: ProviderError): A
         field: `settings.${protocol}_password`,
       });
     case 'forbidden_host':
+      if (error.code === 'EPLAINTEXT') return plainTextRefused(protocol);
       return new ApiError('api.invalid_request_error', `${field}: ${error.message}`, { field, cause: error });
     case 'tls':
       return new ApiError(

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { a, aaaa, cname, sequence, startDns, type TestDns } from '../../test/support/dns.ts';
 import { createEgress } from './egress.ts';
@@ -140,6 +142,14 @@ describe('hosts as users write them', () => {
     expect(await open.resolve('192.168.1.1')).toHaveLength(1);
   });
 
+  it('gives private addresses only for plain text', async () => {
+    await expect(open.resolve('8.8.8.8', { plainText: true })).rejects.toMatchObject({ code: 'EPLAINTEXT' });
+    expect(await open.resolve('127.0.0.1', { plainText: true })).toHaveLength(1);
+    await expect(strict.resolve('127.0.0.1', { plainText: true })).rejects.toMatchObject({
+      kind: 'forbidden_host',
+    });
+  });
+
   it('brings names into one form', () => {
     expect(parseHost('IMAP.Example.COM.')).toEqual({ kind: 'name', name: 'imap.example.com' });
     expect(parseHost('bücher.example')).toEqual({ kind: 'name', name: 'xn--bcher-kva.example' });
@@ -148,6 +158,18 @@ describe('hosts as users write them', () => {
   it('never takes an odd text for a global address', () => {
     for (const text of ['', 'x', '127.1', '0x08080808', '2606:4700::1%eth0'])
       expect(scopeOf(text)).toBe('forbidden');
+  });
+});
+
+describe('the sources', () => {
+  it('never switch off the check of certificates (SC6)', () => {
+    const root = join(import.meta.dirname, '..');
+    for (const file of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+      expect(readFileSync(join(root, file), 'utf8'), file).not.toMatch(
+        /rejectUnauthorized|TLS_REJECT_UNAUTHORIZED/,
+      );
+    }
   });
 });
 

@@ -13,7 +13,7 @@ const QUERY_TRIES = 2;
 const MAX_ADDRESSES = 8;
 
 /** An address that may be dialled, checked on its bytes. Dial it, never the name it came from. */
-export interface DialAddress {
+interface DialAddress {
   address: string;
   family: 4 | 6;
   /** For SNI and for the check of the certificate; undefined when the user wrote an address. */
@@ -27,10 +27,11 @@ export interface Egress {
   readonly allowPrivateNetworks: boolean;
   /**
    * The addresses of a host that may be dialled, best first, never none.
-   * Throws ProviderError: `forbidden_host` when the host or all its addresses are off limits,
-   * `network` when the name does not exist or DNS gives no answer in time.
+   * For a conversation in plain text these are private ones only (rule 35).
+   * Throws ProviderError: `forbidden_host` when the host or all its addresses are off limits (code
+   * `EPLAINTEXT` when only for plain text), `network` when the name does not exist or DNS gives no answer in time.
    */
-  resolve(host: string): Promise<DialAddress[]>;
+  resolve(host: string, purpose?: { plainText?: boolean }): Promise<DialAddress[]>;
   /** The same in the form of `dns.lookup`, for HTTP clients and sockets. */
   readonly lookup: LookupFunction;
 }
@@ -47,7 +48,7 @@ type FoundAddress = { address: string; family: number };
 export function createEgress(options: EgressOptions): Egress {
   const { allowPrivateNetworks, dnsServers = [] } = options;
 
-  async function resolve(host: string): Promise<DialAddress[]> {
+  async function resolve(host: string, purpose: { plainText?: boolean } = {}): Promise<DialAddress[]> {
     const parsed = parseHost(host);
     if (parsed.kind === 'refused') throw forbidden(host, parsed.reason);
     const servername = parsed.kind === 'name' ? parsed.name : undefined;
@@ -63,6 +64,7 @@ export function createEgress(options: EgressOptions): Egress {
         privateOnly = true;
       }
     }
+    if (dialable.length > 0 && purpose.plainText) return privateOnes(host, dialable);
     if (dialable.length > 0) return dialable;
     throw forbidden(
       host,
@@ -98,6 +100,16 @@ export function createEgress(options: EgressOptions): Egress {
   };
 
   return { allowPrivateNetworks, resolve, lookup };
+}
+
+function privateOnes(host: string, dialable: DialAddress[]): DialAddress[] {
+  const inside = dialable.filter((address) => address.private);
+  if (inside.length > 0) return inside;
+  throw new ProviderError(
+    'forbidden_host',
+    `The host "${shown(host)}" lies in the public internet, where nothing is sent in plain text.`,
+    { code: 'EPLAINTEXT' },
+  );
 }
 
 async function findAddresses(name: string, dnsServers: string[]): Promise<FoundAddress[]> {

@@ -2,9 +2,9 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } f
 import { StartupError } from './errors.ts';
 
 /** Bytes of a master key (AES-256). */
-export const MASTER_KEY_BYTES = 32;
+const MASTER_KEY_BYTES = 32;
 /** Bytes of a key id, in the envelope and, as hex, in master_keys. */
-export const KEY_ID_BYTES = 8;
+const KEY_ID_BYTES = 8;
 
 const VERSION = 1;
 const IV_BYTES = 12;

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts';
 import { readKeyFile } from './key-file.ts';
-import { DecryptionError, keyIdOf, type MasterKey, parseMasterKey } from './master-key.ts';
+import { keyIdOf, type MasterKey, parseMasterKey } from './master-key.ts';
 import { SecretValue } from './secret-value.ts';
 
 /** A column that holds ciphertext. `rowId` and `applicationId` are the columns that the ciphertext is bound to. */
@@ -78,7 +78,7 @@ export class Secrets {
     return this.#need(keyId).encrypt(Buffer.from(value.reveal(), 'utf8'), associatedData(place));
   }
 
-  /** Throws {@link DecryptionError} when the ciphertext was moved or changed, {@link UnknownKeyError} without its key. */
+  /** Throws DecryptionError when the ciphertext was moved or changed, {@link UnknownKeyError} without its key. */
   open(place: SecretPlace, envelope: Buffer): SecretValue {
     const key = this.#need(keyIdOf(envelope));
     return new SecretValue(key.decrypt(envelope, associatedData(place)).toString('utf8'));
@@ -109,5 +109,3 @@ export function readSecrets(config: Pick<Config, 'dataDir' | 'masterKey' | 'prev
 function associatedData(place: SecretPlace): Buffer {
   return Buffer.from(JSON.stringify([place.table, place.column, place.rowId, place.applicationId]), 'utf8');
 }
-
-export { DecryptionError };

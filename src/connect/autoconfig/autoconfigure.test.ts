@@ -46,7 +46,8 @@ describe('known services', () => {
 
   it.each([
     ['aspmx.l.google.com', 'gmail'],
-    ['ACME-com.mail.protection.outlook.com.', 'outlook'],
+    ['ACME-com.mail.protection.outlook.com.', 'office365'],
+    ['outlook-com.olc.protection.outlook.com', 'outlook'],
     ['mx-aol.mail.gm0.yahoodns.net', 'aol'],
     ['mta5.am0.yahoodns.net', 'yahoo'],
     ['mx01.mail.icloud.com', 'icloud'],

@@ -20,7 +20,7 @@ const tls = (host: string, port: number): Server => ({ host, port, security: 'tl
 const starttls = (host: string, port: number): Server => ({ host, port, security: 'starttls' });
 const mailRu = { imap: tls('imap.mail.ru', 993), smtp: tls('smtp.mail.ru', 465) };
 
-/** Each with the page of its owner that gives host names, ports and security. */
+/** Each with the help pages of its owner, which give host names, ports and security. */
 export const KNOWN_PROVIDERS: KnownProvider[] = [
   {
     // https://developers.google.com/workspace/gmail/imap/imap-smtp
@@ -32,13 +32,23 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.gmail.com', 465),
   },
   {
-    // https://support.microsoft.com/office/pop-imap-and-smtp-settings-for-outlook-com-d088b986-291d-42b8-9564-9c414e2aa040
+    // https://support.microsoft.com (POP, IMAP, and SMTP settings for Outlook.com)
     type: 'outlook',
     provider: 'microsoft',
     domains: ['outlook.*', 'hotmail.*', 'live.*', 'msn.com', 'passport.com', 'windowslive.com'],
-    mx: ['protection.outlook.com', 'olc.protection.outlook.com', 'outlook.com', 'mx.microsoft'],
+    mx: ['olc.protection.outlook.com'],
     imap: tls('outlook.office365.com', 993),
     smtp: starttls('smtp-mail.outlook.com', 587),
+    oauthOnly: true,
+  },
+  {
+    // https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online (Microsoft 365: domains of companies)
+    type: 'office365',
+    provider: 'microsoft',
+    domains: [],
+    mx: ['protection.outlook.com', 'mx.microsoft'],
+    imap: tls('outlook.office365.com', 993),
+    smtp: starttls('smtp.office365.com', 587),
     oauthOnly: true,
   },
   {
@@ -51,7 +61,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.mail.yahoo.com', 465),
   },
   {
-    // https://help.aol.com/articles/how-do-i-use-other-email-applications-to-send-and-receive-my-aol-mail
+    // https://help.aol.com
     type: 'aol',
     provider: 'yahoo',
     domains: ['aol.*', 'aim.com', 'verizon.net'],
@@ -69,7 +79,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: starttls('smtp.mail.me.com', 587),
   },
   {
-    // https://www.fastmail.help/hc/en-us/articles/1500000278342
+    // https://www.fastmail.help
     type: 'fastmail',
     provider: 'imap',
     domains: ['fastmail.com', 'fastmail.fm', 'messagingengine.com', 'sent.com', 'mailbox.fastmail.com'],
@@ -78,7 +88,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.fastmail.com', 465),
   },
   {
-    // https://hilfe.gmx.net/pop-imap/imap/imap-serverdaten.html
+    // https://hilfe.gmx.net
     type: 'gmx',
     provider: 'imap',
     domains: ['gmx.de', 'gmx.net', 'gmx.at', 'gmx.ch', 'gmx.eu', 'gmx.org', 'gmx.info'],
@@ -87,7 +97,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('mail.gmx.net', 465),
   },
   {
-    // https://support.gmx.com/pop-imap/imap/server.html
+    // https://support.gmx.com
     type: 'gmx',
     provider: 'imap',
     domains: ['gmx.com', 'gmx.us', 'gmx.co.uk', 'gmx.fr', 'gmx.es', 'gmx.it'],
@@ -96,7 +106,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('mail.gmx.com', 465),
   },
   {
-    // https://support.mail.com/premium/imap/server.html
+    // https://support.mail.com
     type: 'mail.com',
     provider: 'imap',
     domains: ['mail.com', 'email.com', 'usa.com', 'consultant.com', 'engineer.com', 'europe.com', 'post.com'],
@@ -105,7 +115,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.mail.com', 465),
   },
   {
-    // https://hilfe.web.de/pop-imap/imap/imap-serverdaten.html
+    // https://hilfe.web.de
     type: 'web.de',
     provider: 'imap',
     domains: ['web.de', 'email.de'],
@@ -114,7 +124,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: starttls('smtp.web.de', 587),
   },
   {
-    // https://hilfe-center.1und1.de/hosting/e-mail-serverdaten and https://www.ionos.com/help/email/general-topics/settings-for-your-email-programs-imap-pop3/
+    // https://www.ionos.com/help (mail server addresses and ports)
     type: 'ionos',
     provider: 'imap',
     domains: [],
@@ -141,7 +151,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.zoho.eu', 465),
   },
   {
-    // https://help.mail.ru/mail/mailer/popsmtp
+    // https://help.mail.ru
     type: 'mail.ru',
     provider: 'imap',
     domains: ['mail.ru', 'inbox.ru', 'list.ru', 'bk.ru', 'internet.ru', 'xmail.ru'],
@@ -149,7 +159,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     ...mailRu,
   },
   {
-    // https://yandex.com/support/yandex-360/customers/mail/en/mail-clients/others
+    // https://yandex.com/support/mail
     type: 'yandex',
     provider: 'imap',
     domains: ['yandex.ru', 'yandex.com', 'yandex.by', 'yandex.kz', 'yandex.com.tr', 'ya.ru', 'narod.ru'],
@@ -158,7 +168,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.yandex.com', 465),
   },
   {
-    // https://service.mail.qq.com/detail/0/428
+    // https://service.mail.qq.com
     type: 'qq',
     provider: 'imap',
     domains: ['qq.com', 'foxmail.com', 'vip.qq.com'],
@@ -167,7 +177,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.qq.com', 465),
   },
   {
-    // https://open.work.weixin.qq.com/help2/pc/19886 (Tencent's mail for companies)
+    // https://open.work.weixin.qq.com (Tencent's mail for companies)
     type: 'exmail',
     provider: 'imap',
     domains: [],
@@ -176,7 +186,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.exmail.qq.com', 465),
   },
   {
-    // https://help.mail.163.com/faqDetail.do?code=d7a5dc8471cd0c0e8b4b8f4f8e49998b374173cfe9171305fa1ce630d7f67ac2
+    // https://help.mail.163.com
     type: '163',
     provider: 'imap',
     domains: ['163.com'],
@@ -194,7 +204,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.126.com', 465),
   },
   {
-    // https://www.telekom.de/hilfe/apps-dienste/e-mail/einrichten/posteingangsserver-und-postausgangsserver
+    // https://www.telekom.de/hilfe
     type: 't-online',
     provider: 'imap',
     domains: ['t-online.de', 'magenta.de'],
@@ -203,7 +213,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('securesmtp.t-online.de', 465),
   },
   {
-    // https://assistance.orange.fr/assistance-commune/mail/parametrer-un-logiciel-de-messagerie
+    // https://assistance.orange.fr
     type: 'orange',
     provider: 'imap',
     domains: ['orange.fr', 'wanadoo.fr'],
@@ -212,7 +222,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.orange.fr', 465),
   },
   {
-    // https://assistance.free.fr/articles/631
+    // https://assistance.free.fr
     type: 'free',
     provider: 'imap',
     domains: ['free.fr'],
@@ -221,7 +231,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.free.fr', 465),
   },
   {
-    // https://www.xfinity.com/support/articles/email-client-programs-with-xfinity-email
+    // https://www.xfinity.com/support
     type: 'comcast',
     provider: 'imap',
     domains: ['comcast.net', 'xfinity.com'],
@@ -230,7 +240,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.comcast.net', 465),
   },
   {
-    // https://kb.mailbox.org/en/private/e-mail/setup-for-mail-clients
+    // https://kb.mailbox.org
     type: 'mailbox.org',
     provider: 'imap',
     domains: ['mailbox.org'],
@@ -239,7 +249,7 @@ export const KNOWN_PROVIDERS: KnownProvider[] = [
     smtp: tls('smtp.mailbox.org', 465),
   },
   {
-    // https://posteo.de/en/help/how-do-i-set-up-posteo-in-an-email-client-pop3-imap-and-smtp
+    // https://posteo.de/en/help
     type: 'posteo',
     provider: 'imap',
     domains: ['posteo.de', 'posteo.net', 'posteo.eu'],

@@ -1,15 +1,25 @@
 import type { Account } from '../provider.ts';
 import { verifySmtpLogin } from '../smtp/verify.ts';
 import { connect, type Dialer } from './connection.ts';
-import { defaultSecurity, type ImapSecret, type ImapSettings } from './settings.ts';
+import { defaultSecurity, type ImapSecret, type ImapSettings, type Security } from './settings.ts';
 
 type ImapAccount = Account<ImapSettings, ImapSecret>;
 
+/** The egress guard, as far as a login needs it. */
+interface Guard {
+  resolve(host: string, purpose?: { plainText?: boolean }): ReturnType<Dialer['resolve']>;
+}
+
 /** Tries the logins of an IMAP account and keeps nothing open. Each throws a ProviderError with the server's words. */
-export function imapVerifier(dialer: Dialer) {
+export function imapVerifier(guard: Guard) {
+  const dialerFor = (security: Security | undefined): Dialer => ({
+    resolve: (host) => guard.resolve(host, { plainText: security === 'none' }),
+  });
   return {
     async verifyImap(account: ImapAccount, signal: AbortSignal): Promise<void> {
-      const client = await connect(account, dialer, signal, { qresync: false });
+      const client = await connect(account, dialerFor(account.settings.imap_security), signal, {
+        qresync: false,
+      });
       // No LOGOUT: a server that keeps us waiting for its BYE would keep the user waiting, too.
       client.close();
     },
@@ -25,7 +35,7 @@ export function imapVerifier(dialer: Dialer) {
           username: settings.smtp_username ?? settings.imap_username,
           password: secret.smtp_password ?? secret.imap_password,
         },
-        dialer,
+        dialerFor(settings.smtp_security),
         signal,
       );
     },
