@@ -6,13 +6,20 @@ export interface Bytes {
   stream: Readable;
 }
 
+/** Text that comes piece by piece. */
+export interface Written {
+  pieces: AsyncIterable<string>;
+  /** Lets go of what the pieces are made from; called once, also when nobody has read them. */
+  close(): void;
+}
+
 /** What a route gives back; the server puts it into its envelope. */
 export type Answer =
   | { kind: 'one'; data: unknown; status: number; beside: Record<string, unknown> }
   | { kind: 'page'; data: object[]; beside: Record<string, unknown> }
   | { kind: 'done'; status: number }
   | { kind: 'plain'; status: number; contentType: string; text: string }
-  | { kind: 'written'; open: (requestId: string) => Promise<AsyncIterable<string>> }
+  | { kind: 'written'; open: (requestId: string) => Promise<Written> }
   | { kind: 'download'; headers: Record<string, string>; open: () => Promise<Bytes> };
 
 /** One object. `beside` holds fields that stand next to `data`. */
@@ -49,6 +56,6 @@ export function download(headers: Record<string, string>, open: () => Promise<By
 }
 
 /** JSON that is written piece by piece because it may be large. What `open` throws is still answered. */
-export function written(open: (requestId: string) => Promise<AsyncIterable<string>>): Answer {
+export function written(open: (requestId: string) => Promise<Written>): Answer {
   return { kind: 'written', open };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ErrorAnswer } from '../model/error.ts';
-import { ApiError, type ErrorType } from '../platform/errors.ts';
+import { ApiError, type ErrorType, notFound } from '../platform/errors.ts';
 
 /** Any error as a refusal; undefined when it is a fault of ours, about which a caller learns nothing. */
 export function asApiError(error: unknown): ApiError | undefined {
@@ -19,6 +19,7 @@ export function asApiError(error: unknown): ApiError | undefined {
     return new ApiError('api.invalid_request_error', 'The request holds a character that cannot be stored.');
   }
   if (!code?.startsWith('FST_') || statusCode === undefined || statusCode >= 500) return undefined;
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return notFound(); // nothing has an id as long as that
   if (statusCode === 413) return new ApiError('api.payload_too_large', 'The request body is too large.');
   if (statusCode === 415) {
     return refusal(

@@ -104,7 +104,8 @@ async function send(
     case 'written': {
       reply.header('content-type', JSON_TYPE).header('vary', 'accept-encoding');
       if (request.method === 'HEAD') return reply.send();
-      const text = Readable.from(await answer.open(request_id));
+      const { pieces, close } = await answer.open(request_id);
+      const text = Readable.from(pieces).once('close', close);
       if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(text);
       const zipped = createGzip();
       pipeline(text, zipped, () => {}); // a failure half way ends the connection through `zipped`

@@ -159,8 +159,14 @@ function sendError(reply: FastifyReply, error: unknown, log: Log): void {
 /** Node answers an unknown Expect header with an empty 417; ours has the error shape. */
 function refuseExpectation(response: ServerResponse): void {
   const requestId = randomUUID();
-  response.writeHead(417, { 'content-type': 'application/json; charset=utf-8', 'x-request-id': requestId });
-  response.end(
-    JSON.stringify(errorAnswer(requestId, refusal(417, 'The Expect header asks for the impossible.'))),
+  const body = JSON.stringify(
+    errorAnswer(requestId, refusal(417, 'The Expect header asks for the impossible.')),
   );
+  response.writeHead(417, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestId,
+    connection: 'close',
+  });
+  response.end(body);
 }

@@ -26,6 +26,8 @@ import { openTestDatabase, type TestDatabase } from './test-database.ts';
 export interface TestApi {
   database: TestDatabase;
   blobs: FileBlobStore;
+  /** Blobs, and what waits to be sent. */
+  directory: string;
   app: FastifyInstance;
   routes: Route[];
   origin: string;
@@ -71,6 +73,7 @@ export async function startApi(
   return {
     database,
     blobs,
+    directory,
     app,
     routes,
     origin,

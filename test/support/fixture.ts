@@ -203,7 +203,7 @@ function buildRaw(id: string, subject: string, specs: NonNullable<MessageSpec['a
       '--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n',
   );
   const attachments = specs.map((spec, index) => {
-    const encoded = Buffer.from(spec.content.toString('base64').replace(/.{76}/g, '$&\r\n'));
+    const encoded = Buffer.from(base64Lines(spec.content));
     const head = Buffer.from('--b\r\nContent-Transfer-Encoding: base64\r\n\r\n');
     const offset = raw.length + head.length;
     raw = Buffer.concat([raw, head, encoded, Buffer.from('\r\n')]);
@@ -224,4 +224,11 @@ function buildRaw(id: string, subject: string, specs: NonNullable<MessageSpec['a
     };
   });
   return { raw: Buffer.concat([raw, Buffer.from('--b--\r\n')]), attachments };
+}
+
+/** Lines of 76 characters, as mail has them. */
+function base64Lines(content: Buffer): string {
+  const lines: string[] = [];
+  for (let at = 0; at < content.length; at += 57) lines.push(content.toString('base64', at, at + 57));
+  return lines.join('\r\n');
 }

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Bytes } from '../answer.ts';
+import type { Bytes, Written } from '../answer.ts';
 
 /** A message of which only the original is wanted; `names` are the selected fields. */
 export interface RawItem {
@@ -8,33 +8,42 @@ export interface RawItem {
   raw: Bytes | null;
 }
 
-/** The envelope around one or many originals, piece by piece. */
-export async function* writeRaw(
+/** The envelope around one or many originals. */
+export function writeRaw(
   requestId: string,
   items: RawItem[] | RawItem,
   names: string[] | undefined,
   beside: Record<string, unknown> = {},
+): Written {
+  return {
+    pieces: writeEnvelope(requestId, items, names, beside),
+    close: () => {
+      for (const item of Array.isArray(items) ? items : [items]) item.raw?.stream.destroy();
+    },
+  };
+}
+
+async function* writeEnvelope(
+  requestId: string,
+  items: RawItem[] | RawItem,
+  names: string[] | undefined,
+  beside: Record<string, unknown>,
 ): AsyncGenerator<string> {
-  try {
-    yield `{"request_id":${JSON.stringify(requestId)},"data":`;
-    if (Array.isArray(items)) {
-      yield '[';
-      for (const [index, item] of items.entries()) {
-        if (index > 0) yield ',';
-        yield* writeItem(item, names);
-      }
-      yield ']';
-    } else {
-      yield* writeItem(items, names);
+  yield `{"request_id":${JSON.stringify(requestId)},"data":`;
+  if (Array.isArray(items)) {
+    yield '[';
+    for (const [index, item] of items.entries()) {
+      if (index > 0) yield ',';
+      yield* writeItem(item, names);
     }
-    for (const [name, value] of Object.entries(beside)) {
-      if (value !== undefined) yield `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
-    }
-    yield '}';
-  } finally {
-    // Also when the client has gone away half through.
-    for (const item of Array.isArray(items) ? items : [items]) item.raw?.stream.destroy();
+    yield ']';
+  } else {
+    yield* writeItem(items, names);
   }
+  for (const [name, value] of Object.entries(beside)) {
+    if (value !== undefined) yield `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  }
+  yield '}';
 }
 
 async function* writeItem(item: RawItem, names: string[] | undefined): AsyncGenerator<string> {

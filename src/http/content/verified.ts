@@ -63,6 +63,7 @@ class Spool extends Writable {
   #chunks: Buffer[] = [];
   #length = 0;
   #file: FileHandle | null = null;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(directory: string) {
     super();
@@ -70,7 +71,8 @@ class Spool extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#add(chunk).then(() => done(), done);
+    this.#writing = this.#add(chunk);
+    this.#writing.then(() => done(), done);
   }
 
   reader(): Bytes {
@@ -81,8 +83,10 @@ class Spool extends Writable {
   }
 
   async discard(): Promise<void> {
-    this.#chunks = [];
+    // A write may still be under way, and be the one that opens the file.
+    await this.#writing.catch(() => {});
     await this.#file?.close().catch(() => {});
+    this.#chunks = [];
   }
 
   async #add(chunk: Buffer): Promise<void> {
