@@ -26,6 +26,7 @@ test('snippets', () => {
   expect(makeSnippet('<div style="display:none">only</div>', null)).toBe('only');
   expect(makeSnippet(null, ' a\r\n\tb\u00a0\u200bc ')).toBe('a b c');
   expect(makeSnippet('<style>x</style>', 'text')).toBe('text');
+  expect(makeSnippet(`${'<td>\n                </td>'.repeat(100)}<td>far</td>`, null)).toBe('far');
   expect(makeSnippet(null, null)).toBe('');
   const emoji = makeSnippet(null, `x${'😀'.repeat(80)}`);
   expect(emoji.length).toBeLessThanOrEqual(100);

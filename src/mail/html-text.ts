@@ -15,7 +15,7 @@ const INLINE = new Set(
 );
 
 export interface HtmlTextOptions {
-  /** Stop after about this many characters of text. */
+  /** Stop after about this many characters of text; white space between tags does not count. */
   maxChars?: number;
   /** Leave out elements hidden by inline style or attribute (preheaders, tracking text). */
   skipHidden?: boolean;
@@ -26,6 +26,11 @@ export interface HtmlTextOptions {
  * Comments, style, script and the like are left out. Linear in the length of `html`.
  */
 export function htmlText(html: string, options: HtmlTextOptions = {}): string {
+  return collapse(looseText(html, options));
+}
+
+/** The same with white space as it stands, for callers that collapse it themselves. */
+export function looseText(html: string, options: HtmlTextOptions = {}): string {
   const max = options.maxChars ?? Number.POSITIVE_INFINITY;
   const out: string[] = [];
   let length = 0;
@@ -39,7 +44,7 @@ export function htmlText(html: string, options: HtmlTextOptions = {}): string {
       const stop = max === Number.POSITIVE_INFINITY ? open : Math.min(open, at + (max - length) * 12 + 64);
       const text = decodeEntities(oneLine(html.slice(at, stop)));
       out.push(text);
-      length += text.length;
+      length += text.trim().length;
     }
     if (open === html.length) break;
     const tag = readTag(html, open);
@@ -65,7 +70,7 @@ export function htmlText(html: string, options: HtmlTextOptions = {}): string {
       out.push('\n');
     }
   }
-  return collapse(out.join(''));
+  return out.join('');
 }
 
 interface Tag {

@@ -1,6 +1,6 @@
 /** Snippets: the first visible words of a mail. */
 
-import { htmlText } from './html-text.ts';
+import { looseText } from './html-text.ts';
 import { cut } from './well-formed.ts';
 
 /** HTML text read before junk is taken out, per character wanted. */
@@ -45,7 +45,7 @@ export function makeSnippet(html: string | null, text: string | null, max = 100)
   if (html !== null) {
     const budget = { maxChars: max * SLACK };
     const seen =
-      tidy(htmlText(html, { ...budget, skipHidden: true }), max) || tidy(htmlText(html, budget), max);
+      tidy(looseText(html, { ...budget, skipHidden: true }), max) || tidy(looseText(html, budget), max);
     if (seen.length > 0) return seen;
   }
   return text === null ? '' : tidy(firstText(text, max * SLACK), max);
