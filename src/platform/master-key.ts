@@ -45,7 +45,7 @@ export class MasterKey {
 
   /** Another key that follows from this one, for one named purpose (RFC 5869). */
   derive(purpose: string): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.#raw, '', `mailquay ${purpose}`, MASTER_KEY_BYTES));
+    return Buffer.from(hkdfSync('sha256', this.#raw, '', `mailquay derived: ${purpose}`, MASTER_KEY_BYTES));
   }
 
   /** For the key file only. */
