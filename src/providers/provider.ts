@@ -35,8 +35,11 @@ export interface Capabilities {
 export interface Mailbox {
   /** All folders, complete, with a cheap observation of each where the server gives one. */
   folders(signal: AbortSignal): Promise<RemoteFolder[]>;
-  /** Opens a folder for reading and returns the consistent observation that cursors are made from. */
-  open(path: string, signal: AbortSignal): Promise<OpenFolder>;
+  /**
+   * Opens a folder for reading and returns the consistent observation that cursors are made from. `quick` may give
+   * one that stands open already: faster, but it does not know UIDNEXT and modification sequences.
+   */
+  open(path: string, signal: AbortSignal, quick?: boolean): Promise<OpenFolder>;
   /**
    * Waits for hints of change until the signal ends it or the connection breaks (then it throws).
    * A hint is never the truth: who gets one asks `folders` or `open`.
@@ -100,8 +103,8 @@ export interface OpenFolder {
   /** Null when the server did not say. */
   readonly uidNext: number | null;
   readonly exists: number;
-  /** 0 when the server keeps no modification sequences (CONDSTORE) for this folder. */
-  readonly highestModseq: number;
+  /** 0: the server keeps no modification sequences (CONDSTORE) here. Null: it does, but they were not observed with the rest. */
+  readonly highestModseq: number | null;
   /** True when `identities` gives a server-made stable id for each message (EMAILID, X-GM-MSGID). */
   readonly stableIds: boolean;
   /** UIDs of about the last `count` messages, ascending, without looking at the whole folder. */
@@ -141,6 +144,8 @@ export interface FolderChanges {
   flags: RemoteFlags[];
   /** UID ranges that the server calls gone: a hint to check with `present`. Null: it does not tell, compare `uids`. */
   vanished: { from: number; to: number }[] | null;
+  /** The highest modification sequence among the rows; 0 when there are none. */
+  highestModseq: number;
 }
 
 export interface RemoteIdentity extends RemoteFlags {

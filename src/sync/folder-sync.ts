@@ -27,12 +27,13 @@ export interface Outcome {
   history: boolean;
 }
 
-/**
- * Brings one folder in step with the server, except for history that is still to come: new mail, flags and
- * deletions. `full` compares UID by UID even when the counts agree.
- */
-export async function syncFolder(ctx: SyncContext, state: FolderState, full: boolean): Promise<Outcome> {
-  const folder = await ctx.mailbox.open(state.row.path, ctx.signal);
+/** How to look at a folder: after a hint; after a difference in its STATUS; UID by UID even when the counts agree. */
+export type Look = 'quick' | 'look' | 'full';
+
+/** Brings one folder in step with the server, except for history that is still to come: new mail, flags and deletions. */
+export async function syncFolder(ctx: SyncContext, state: FolderState, how: Look): Promise<Outcome> {
+  const full = how === 'full';
+  const folder = await ctx.mailbox.open(state.row.path, ctx.signal, how === 'quick');
   try {
     const { cursor } = state;
     if (!cursor || cursor.uidValidity !== folder.uidValidity) return await start(ctx, folder, state);
@@ -61,7 +62,7 @@ async function start(ctx: SyncContext, folder: OpenFolder, state: FolderState): 
     liveFrom,
     historyTotal: Math.max(folder.exists, newest.length),
     historyDone: newest.length,
-    highestModseq: folder.highestModseq,
+    highestModseq: folder.highestModseq ?? 0,
     reconciledAt: null,
   };
   state.rematching = before !== null;
@@ -101,11 +102,14 @@ async function takeChanges(ctx: SyncContext, folder: OpenFolder, state: FolderSt
   const now = ctx.writer.clock();
   let missing: number[] = [];
   let compared = false;
+  let seenModseq = folder.highestModseq ?? cursor.highestModseq;
   if (to < from) {
     compared = true;
-  } else if (folder.highestModseq > 0 && cursor.highestModseq > 0) {
-    if (folder.highestModseq > cursor.highestModseq) {
+  } else if (folder.highestModseq !== 0 && cursor.highestModseq > 0) {
+    if (folder.highestModseq === null || folder.highestModseq > cursor.highestModseq) {
       const changes = await folder.changes(cursor.highestModseq, from, to);
+      // Rows above the observation are told again next time; without one they are all there is to go by.
+      if (folder.highestModseq === null) seenModseq = Math.max(seenModseq, changes.highestModseq);
       await folder.assertUnchanged();
       await writeFlags(ctx, place, changes.flags);
       if (changes.vanished) {
@@ -140,7 +144,7 @@ async function takeChanges(ctx: SyncContext, folder: OpenFolder, state: FolderSt
     await ctx.serial(() => applyGone(ctx.writer, place, gone));
   }
   await retryFailed(ctx, folder, state, place, now);
-  const { highestModseq } = folder;
+  const highestModseq = seenModseq;
   const reconciledAt = compared ? now : cursor.reconciledAt;
   if (highestModseq !== cursor.highestModseq || reconciledAt !== cursor.reconciledAt) {
     await advance(ctx, state, (latest) => ({ ...latest, highestModseq, reconciledAt }));

@@ -8,10 +8,13 @@ import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-state
 import { settleGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
 import { byPriority, type FolderState } from './folder-state.ts';
-import { concernsFolder, scanInterval, syncFolder } from './folder-sync.ts';
+import { concernsFolder, type Look, scanInterval, syncFolder } from './folder-sync.ts';
 import { applyFolderTree, hasGone } from './folder-tree.ts';
 import { takeHistory } from './history.ts';
 import { Wakeup } from './wakeup.ts';
+
+/** Where all flags must be read to find the one that changed, a hint makes us do so at most this often, in ms. */
+const RESCAN_MS = 5_000;
 
 /**
  * The sync of one grant while its lease is held: folders, then the newest mails of each, then history and live
@@ -20,8 +23,8 @@ import { Wakeup } from './wakeup.ts';
 export class GrantSync {
   readonly #ctx: SyncContext;
   readonly #folders = new Map<string, FolderState>();
-  /** Folders to look at, by path; true: at their flags and deletions as well. */
-  readonly #dirty = new Map<string, boolean>();
+  /** Paths of folders to look at. */
+  readonly #dirty = new Set<string>();
   readonly #wake = new Wakeup();
   readonly #historyWake = new Wakeup();
   #pollDue = true;
@@ -44,7 +47,7 @@ export class GrantSync {
     await this.#listFolders();
     // The newest mails of every folder first, the inbox before all.
     for (const folder of [...this.#folders.values()].sort(byPriority)) {
-      if (!folder.cursor) await this.#look(folder, false);
+      if (!folder.cursor) await this.#look(folder, 'look');
     }
     const stop = new AbortController();
     const signal = AbortSignal.any([ctx.signal, stop.signal]);
@@ -66,7 +69,11 @@ export class GrantSync {
 
   #onHint(hint: Hint): void {
     if (hint.kind === 'watching' || hint.path === null) this.#pollDue = true;
-    else this.#dirty.set(hint.path, this.#dirty.get(hint.path) === true || hint.what === 'state');
+    else {
+      this.#dirty.add(hint.path);
+      const folder = this.#byPath(hint.path);
+      if (hint.what === 'state' && folder && Date.now() - folder.scannedAt > RESCAN_MS) folder.scannedAt = 0;
+    }
     this.#wake.notify();
   }
 
@@ -76,10 +83,10 @@ export class GrantSync {
     let lastPoll = 0;
     for (;;) {
       signal.throwIfAborted();
-      for (const [path, changed] of [...this.#dirty]) {
+      for (const path of [...this.#dirty]) {
         this.#dirty.delete(path);
         const folder = this.#byPath(path);
-        if (folder) await this.#look(folder, changed);
+        if (folder) await this.#look(folder, 'quick');
       }
       if (this.#pollDue || Date.now() - lastPoll >= timings.poll) {
         this.#pollDue = false;
@@ -105,7 +112,7 @@ export class GrantSync {
     for (const folder of [...this.#folders.values()].sort(byPriority)) {
       if (!folder.row.selectable) continue;
       const need = this.#need(folder);
-      if (need) complete = (await this.#look(folder, need === 'full')) && complete;
+      if (need) complete = (await this.#look(folder, need)) && complete;
     }
     if (complete && (await hasGone(ctx.writer))) {
       await ctx.serial(() => settleGone(ctx.writer, began));
@@ -145,12 +152,12 @@ export class GrantSync {
   }
 
   /** Looks at one folder; false when that has to be done again. */
-  async #look(folder: FolderState, full: boolean): Promise<boolean> {
+  async #look(folder: FolderState, how: Look): Promise<boolean> {
     if (!folder.row.selectable) return true;
     const status = folder.status;
     try {
-      const outcome = await syncFolder(this.#ctx, folder, full);
-      folder.seen = status;
+      const outcome = await syncFolder(this.#ctx, folder, how);
+      if (how !== 'quick') folder.seen = status;
       folder.stale = false;
       if (outcome.gone) this.#settleDue = true;
       if (outcome.history) this.#historyWake.notify();
@@ -175,7 +182,7 @@ export class GrantSync {
         { ...this.#ctx, signal },
         () => [...this.#folders.values()],
         (folder) => {
-          this.#dirty.set(folder.row.path, true);
+          this.#dirty.add(folder.row.path);
           this.#settleDue = true;
           this.#wake.notify();
         },

@@ -9,6 +9,7 @@ interface ImapFailure {
   serverResponseCode?: string;
   executedCommand?: string;
   throttleReset?: number;
+  response?: { attributes?: { section?: { value?: unknown }[] }[] };
   library?: string;
   reason?: string;
 }
@@ -24,7 +25,7 @@ const MAX_RESPONSE_CHARS = 1_000;
 export function toProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   const failure = (error ?? {}) as ImapFailure;
-  const code = failure.serverResponseCode?.toUpperCase() || failure.code;
+  const code = responseCode(failure) || failure.code;
   const response = failure.responseText?.slice(0, MAX_RESPONSE_CHARS) || undefined;
   const kind = kindOf(failure, code);
   const words = response ?? failure.message ?? 'unknown error';
@@ -34,6 +35,13 @@ export function toProviderError(error: unknown): ProviderError {
     retryAfterSeconds: failure.throttleReset ? Math.ceil(failure.throttleReset / 1000) : undefined,
     cause: error,
   });
+}
+
+/** The code in brackets; the library names it for a login only, so for other commands it is read from the answer. */
+function responseCode(failure: ImapFailure): string | undefined {
+  const inAnswer = failure.response?.attributes?.[0]?.section?.[0]?.value;
+  const code = failure.serverResponseCode ?? (typeof inAnswer === 'string' ? inAnswer : undefined);
+  return code?.toUpperCase();
 }
 
 function kindOf(failure: ImapFailure, code: string | undefined): ProviderErrorKind {

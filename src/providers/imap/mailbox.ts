@@ -54,9 +54,9 @@ export class ImapMailbox implements Mailbox {
     return this.#withWork(ended, (client) => listFolders(client, ended));
   }
 
-  async open(path: string, signal: AbortSignal): Promise<OpenFolder> {
+  async open(path: string, signal: AbortSignal, quick = false): Promise<OpenFolder> {
     const ended = this.#until(signal);
-    if (this.#watcher?.ready && this.#watcher.path === path) return this.#watcher.borrow(ended);
+    if (quick && this.#watcher?.ready && this.#watcher.path === path) return this.#watcher.borrow(ended);
     const work = await this.#acquire(ended);
     try {
       return await select(work.client as ImapFlow, path, ended, () => this.#release(work));

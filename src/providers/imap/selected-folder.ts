@@ -11,7 +11,6 @@ import type {
 import { ProviderError } from '../provider.ts';
 import { MAX_MESSAGE_BYTES, type UidRange, withDeadline } from './connection.ts';
 import { readFlags } from './flags.ts';
-import { statusOf } from './folders.ts';
 
 /** A command over a whole folder of a million messages may take this long, in ms. */
 const SCAN_TIMEOUT_MS = 10 * 60_000;
@@ -33,7 +32,7 @@ export interface Observation {
   uidValidity: number;
   uidNext: number | null;
   exists: number;
-  highestModseq: number;
+  highestModseq: number | null;
 }
 
 /** One selected folder on one connection (RFC 9051 6.3.1), until it is released. */
@@ -42,7 +41,7 @@ export class SelectedFolder implements OpenFolder {
   readonly uidValidity: number;
   readonly uidNext: number | null;
   readonly exists: number;
-  readonly highestModseq: number;
+  readonly highestModseq: number | null;
   readonly stableIds: boolean;
   readonly tellsVanished: boolean;
   readonly #client: ImapFlow;
@@ -107,7 +106,9 @@ export class SelectedFolder implements OpenFolder {
         this.exists === 0 && !this.tellsVanished
           ? []
           : await this.#collect(`${from}:${to}`, { uid: true, flags: true }, true, SCAN_TIMEOUT_MS, BigInt(sinceModseq));
-      return { flags: flagRows(rows, from, to), vanished: this.tellsVanished ? vanished : null };
+      let highestModseq = 0;
+      for (const row of rows) highestModseq = Math.max(highestModseq, Number(row.modseq ?? 0));
+      return { flags: flagRows(rows, from, to), vanished: this.tellsVanished ? vanished : null, highestModseq };
     } finally {
       this.#client.off('vanished', onVanished);
     }
@@ -172,9 +173,11 @@ export class SelectedFolder implements OpenFolder {
 
   async assertUnchanged(): Promise<void> {
     // An untagged UIDVALIDITY in mid-session does not reach the client library: ask.
-    const status = await statusOf(this.#client, this.path, this.#signal);
-    if (status && status.uidValidity !== this.uidValidity) {
-      throw new ProviderError('changed', `UIDVALIDITY of a folder changed from ${this.uidValidity} to ${status.uidValidity}.`);
+    // For UIDVALIDITY only: the counts of STATUS would pass for news that the session has already told.
+    const status = await this.#command(FETCH_TIMEOUT_MS, 'STATUS', () => this.#client.status(this.path, { uidValidity: true }));
+    const now = status && status.uidValidity ? Number(status.uidValidity) : this.uidValidity;
+    if (now !== this.uidValidity) {
+      throw new ProviderError('changed', `UIDVALIDITY of a folder changed from ${this.uidValidity} to ${now}.`);
     }
   }
 

@@ -2,7 +2,6 @@ import type { ImapFlow } from 'imapflow';
 import type { Hint } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
 import { type ImapHooks, connectionEnd, withDeadline } from './connection.ts';
-import { statusOf } from './folders.ts';
 import { select } from './select.ts';
 import { SelectedFolder } from './selected-folder.ts';
 
@@ -38,7 +37,7 @@ export class Watcher {
     try {
       await select(client, this.path, this.#signal, () => {});
       const changed = (what: 'arrivals' | 'state') => () => this.#onHint({ kind: 'changed', path: this.path, what });
-      client.on('exists', changed('arrivals'));
+      this.#hearExists(changed('arrivals'));
       for (const event of ['expunge', 'flags', 'vanished', 'highestModseq']) client.on(event, changed('state'));
       const all = await this.#notifyAll();
       this.ready = true;
@@ -73,20 +72,19 @@ export class Watcher {
   async borrow(signal: AbortSignal): Promise<SelectedFolder> {
     const done = await this.#take();
     try {
-      const status = await statusOf(this.#client, this.path, signal);
+      // NOOP brings the session's view up to date. STATUS would tell of a later state than this view shows, and a
+      // cursor made from both would step over mail.
+      await withDeadline(this.#client, COMMAND_TIMEOUT_MS, signal, 'NOOP', () => this.#client.noop());
       const box = this.#client.mailbox;
-      if (!box || box.path !== this.path || !status || status.uidValidity !== Number(box.uidValidity)) {
-        // The server will not tell, or it is another folder by now: select it again.
-        return await select(this.#client, this.path, signal, done);
-      }
+      if (!box || box.path !== this.path) return await select(this.#client, this.path, signal, done);
       return new SelectedFolder(
         this.#client,
         this.path,
         {
-          uidValidity: status.uidValidity,
-          uidNext: status.uidNext,
-          exists: status.messages ?? box.exists,
-          highestModseq: box.noModseq ? 0 : (status.highestModseq ?? 0),
+          uidValidity: Number(box.uidValidity || 1),
+          uidNext: null,
+          exists: box.exists,
+          highestModseq: box.noModseq || !box.highestModseq ? 0 : null,
         },
         signal,
         done,
@@ -114,6 +112,16 @@ export class Watcher {
     this.#turn = before.then(() => held);
     await before;
     return done;
+  }
+
+  /** Every EXISTS is a hint, also one with a count that the library knows already from a STATUS. */
+  #hearExists(onExists: () => void): void {
+    const hooks = this.#client as unknown as ImapHooks;
+    const known = hooks.untaggedHandlers.EXISTS;
+    hooks.untaggedHandlers.EXISTS = async (untagged) => {
+      await known?.(untagged);
+      onExists();
+    };
   }
 
   /** Asks for word of every folder; false when the server has no NOTIFY or will not. */

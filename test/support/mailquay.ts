@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { type RunningServer, startServer } from '../../src/cli/start.ts';
+import { type Config, readConfig } from '../../src/platform/config.ts';
+import type { SyncTimings } from '../../src/sync/context.ts';
+import { Nylas } from './nylas.ts';
+
+/** A whole mailquay in this process: embedded PostgreSQL (or a fresh database on DATABASE_URL's server), sync and API. */
+export interface TestMailquay {
+  origin: string;
+  apiKey: string;
+  config: Config;
+  server: RunningServer;
+  nylas: Nylas;
+  /** Connects an IMAP mailbox on loopback and returns the grant's id. */
+  connect(account: Login): Promise<string>;
+  /** GET, as JSON. */
+  get<T = { data: never; next_cursor?: string }>(path: string, key?: string): Promise<{ status: number; body: T; text: string }>;
+  call(method: string, path: string, body?: unknown, key?: string): Promise<{ status: number; body: { data?: never; error?: { type: string; message: string } }; text: string }>;
+  /** Reads from the database past every wall. */
+  sql<T>(text: string, values?: unknown[]): Promise<T[]>;
+  /** Waits until the first sync of a grant is complete. */
+  synced(grantId: string): Promise<void>;
+  /** Stops it and starts it again on the same data. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Login {
+  username: string;
+  password: string;
+  port: number;
+}
+
+/** Short, so that a test need not wait for what an operator would. */
+const TEST_TIMINGS: SyncTimings = { poll: 1_000, scan: 500, scanPerMessage: 0, reconcile: 5_000, settle: 50 };
+
+export async function startMailquay(
+  options: { timings?: Partial<SyncTimings>; env?: Record<string, string> } = {},
+): Promise<TestMailquay> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'mailquay-suite-'));
+  const apiKey = `test_${randomBytes(12).toString('hex')}`;
+  const own = process.env.DATABASE_URL ? await freshDatabase(process.env.DATABASE_URL) : null;
+  const config = readConfig({
+    MAILQUAY_DATA_DIR: dataDir,
+    MAILQUAY_PORT: '0',
+    MAILQUAY_API_KEY: apiKey,
+    MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'true',
+    MAILQUAY_LOG_LEVEL: process.env.MAILQUAY_LOG_LEVEL ?? 'fatal',
+    ...(own ? { DATABASE_URL: own.url } : {}),
+    ...options.env,
+  });
+  const timings = { ...TEST_TIMINGS, ...options.timings };
+  const self: TestMailquay = {
+    origin: '',
+    apiKey,
+    config,
+    server: await startServer(config, { timings }),
+    nylas: undefined as unknown as Nylas,
+    connect: async ({ username, password, port }) => {
+      const { status, body, text } = await self.call('POST', '/v3/connect/custom', {
+        provider: 'imap',
+        settings: { imap_username: username, imap_password: password, imap_host: '127.0.0.1', imap_port: port, imap_security: 'none' },
+      });
+      if (status !== 201) throw new Error(`connect answered ${status}: ${text}`);
+      return (body as unknown as { data: { id: string } }).data.id;
+    },
+    get: async (path, key = apiKey) => {
+      const response = await fetch(self.origin + path, { headers: { authorization: `Bearer ${key}` } });
+      const text = await response.text();
+      return { status: response.status, body: parse(text), text };
+    },
+    call: async (method, path, body, key = apiKey) => {
+      const response = await fetch(self.origin + path, {
+        method,
+        headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+      const text = await response.text();
+      return { status: response.status, body: parse(text), text };
+    },
+    sql: <T>(text: string, values?: unknown[]) => self.server.instance.database.db.engine((sql) => sql.rows<T>(text, values)),
+    synced: (grantId) =>
+      eventually(async () => {
+        const [row] = await self.sql<{ phase: string }>('SELECT phase FROM sync_states WHERE grant_id = $1', [grantId]);
+        if (row?.phase !== 'live') throw new Error(`the first sync is not complete (${row?.phase ?? 'not begun'})`);
+      }, 60_000),
+    restart: async () => {
+      await self.server.stop();
+      self.server = await startServer(config, { timings });
+      aim(self);
+    },
+    stop: async () => {
+      await self.server.stop();
+      await own?.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+  aim(self);
+  return self;
+}
+
+/** Tries until it does not throw; then returns its value. Throws the last error when the time is over. */
+export async function eventually<T>(check: () => Promise<T> | T, ms = 15_000): Promise<T> {
+  const end = Date.now() + ms;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+function aim(self: TestMailquay): void {
+  self.origin = self.server.origin;
+  self.nylas = new Nylas({ apiKey: self.apiKey, apiUri: self.origin });
+}
+
+function parse<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined as T;
+  }
+}
+
+async function freshDatabase(url: string): Promise<{ url: string; drop: () => Promise<void> }> {
+  const name = `mailquay_suite_${randomBytes(8).toString('hex')}`;
+  const run = async (statement: string) => {
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query(statement).finally(() => client.end());
+  };
+  await run(`CREATE DATABASE ${name}`);
+  const own = new URL(url);
+  own.pathname = `/${name}`;
+  return { url: own.href, drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`) };
+}
