@@ -17,11 +17,14 @@ if (!entry) {
   fail('This checkout has not been built for use as a package. Run: npm run build');
 } else if (major(process.versions.node) >= NEEDED) {
   process.argv[1] = entry;
-  whenNpmIsGone(() => process.kill(process.pid, 'SIGTERM'));
+  const told = noticeSignals();
+  whenOrphaned(() => {
+    if (!told()) process.kill(process.pid, 'SIGTERM');
+  });
   await import(pathToFileURL(entry).href);
 } else {
   const node = process.env.MAILQUAY_RELAUNCHED ? null : findNode();
-  if (node) relaunch(node, entry);
+  if (node) relaunch(node);
   else {
     fail(
       `mailquay needs Node ${NEEDED} or later, but this is Node ${process.versions.node}, and npm installed no newer one beside it. Install Node ${NEEDED} (https://nodejs.org), or install mailquay again without --omit=optional.`,
@@ -61,19 +64,27 @@ function major(version) {
   return Number(/\d+/.exec(version)?.[0] ?? 0);
 }
 
-function relaunch(node, main) {
-  const child = spawn(node, [main, ...process.argv.slice(2)], {
+/** Runs this file again with another Node; each signal reaches it once, for a second one would mean "at once". */
+function relaunch(node) {
+  const terminal = process.stdin.isTTY === true;
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { ...process.env, MAILQUAY_RELAUNCHED: '1' },
+    // Signals to our process group would come twice. At a terminal it must stay in the group, to read what is typed.
+    detached: !terminal,
   });
+  let told = false;
   child.on('error', (error) => fail(`The Node in ${node} does not start: ${error.message}`));
   for (const signal of FORWARDED) {
     process.on(signal, () => {
-      // A terminal sends Ctrl-C to the child as well, and twice would mean "at once".
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+      told = true;
+      // A terminal sends Ctrl-C to the child itself.
+      if (signal !== 'SIGINT' || !terminal) child.kill(signal);
     });
   }
-  whenNpmIsGone(() => child.kill('SIGTERM'));
+  whenOrphaned(() => {
+    if (!told) child.kill('SIGTERM');
+  });
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
   });
@@ -83,8 +94,8 @@ function relaunch(node, main) {
  * npm runs us through a shell, and a signal sent to npm ends that shell without reaching us: we would stay behind with
  * the port and the data. So a parent that changes means that we were told to stop.
  */
-function whenNpmIsGone(stop) {
-  if (!process.env.npm_lifecycle_event) return;
+function whenOrphaned(stop) {
+  if (!process.env.npm_lifecycle_event && !process.env.MAILQUAY_RELAUNCHED) return;
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;
@@ -92,6 +103,20 @@ function whenNpmIsGone(stop) {
     stop();
   }, 250);
   timer.unref();
+}
+
+/** Tells whether a signal came that the program handles; signals that it does not handle keep their default effect. */
+function noticeSignals() {
+  let told = false;
+  const watched = new Set();
+  process.on('newListener', (event) => {
+    if (!FORWARDED.includes(event) || watched.has(event)) return;
+    watched.add(event);
+    process.once(event, () => {
+      told = true;
+    });
+  });
+  return () => told;
 }
 
 function fail(line) {

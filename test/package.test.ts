@@ -56,6 +56,15 @@ describe('the package', () => {
     expect(files.filter((name) => name.endsWith('.ts') || name.startsWith('src'))).toEqual([]);
   });
 
+  it('runs on whatever Node the machine has, and passes on how a command ended', async () => {
+    const launcher = join(directory, 'node_modules', 'mailquay', 'bin', 'mailquay.js');
+    const help = await run('node', [launcher, '--help'], { cwd: directory, env });
+    expect(help.stdout).toContain('start');
+    await expect(run('node', [launcher, 'no-such-command'], { cwd: directory, env })).rejects.toMatchObject({
+      code: 1,
+    });
+  });
+
   it(
     'starts in an empty folder with the Node of the machine, and stops when told to',
     async () => {
