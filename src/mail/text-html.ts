@@ -28,7 +28,7 @@ export function textToHtml(text: string): string {
   return out + escapeLines(text.slice(copied));
 }
 
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (char) => ESCAPES[char]!);
 }
 

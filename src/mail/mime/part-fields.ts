@@ -55,7 +55,7 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f/\\\u061c\u200b-\u200f\u2028-\u202e\u
  * A name that is one path element and reads as it is: separators and controls gone, no leading dots of a
  * path, at most MAX_FILENAME characters with the extension kept. Null when nothing is left.
  */
-export function safeFilename(name: string): string | null {
+function safeFilename(name: string): string | null {
   const base = name.replace(/[/\\]+/g, '/').replace(/(^|\/)\.{1,2}(?=\/|$)/g, '');
   const flat = base
     .toWellFormed()

@@ -19,7 +19,7 @@ export interface Leaf extends PartBase {
   start: number;
   end: number;
 }
-export interface Multipart extends PartBase {
+interface Multipart extends PartBase {
   kind: 'multipart';
   subtype: string;
   children: Part[];

@@ -1,7 +1,7 @@
 /** Content-Transfer-Encoding (RFC 2045 6): whole-buffer decoding and exact decoded sizes. */
 
 /** Value of a base64 character, 64 for '=', 255 for what RFC 2045 6.8 says to ignore. */
-export const BASE64_VALUE = new Uint8Array(256).fill(255);
+const BASE64_VALUE = new Uint8Array(256).fill(255);
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 for (let i = 0; i < 64; i++) BASE64_VALUE[alphabet.charCodeAt(i)] = i;
 BASE64_VALUE[0x3d] = 64;
@@ -24,7 +24,7 @@ export const MAX_SOFT_PADDING = 1_000;
 const bytesOf = (n: number) => Math.floor((n * 3) / 4);
 
 /** Decoded length of the base64 text in raw[start, end): junk ignored, each '=' run ends a quantum. */
-export function base64Size(raw: Buffer, start: number, end: number): number {
+function base64Size(raw: Buffer, start: number, end: number): number {
   const encoded = raw.subarray(start, end);
   let size = 0;
   for (let from = 0; from < encoded.length; ) {
@@ -126,7 +126,7 @@ export function decodeQuotedPrintable(encoded: Buffer, last = true): Buffer {
 }
 
 /** Decoded length of the quoted-printable text in raw[start, end). */
-export function quotedPrintableSize(raw: Buffer, start: number, end: number): number {
+function quotedPrintableSize(raw: Buffer, start: number, end: number): number {
   const encoded = raw.subarray(start, end);
   let size = encoded.length;
   let i = encoded.indexOf(0x3d);
