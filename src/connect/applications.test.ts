@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestDatabase, type TestDatabase } from '../../test/support/test-database.ts';
+import { createKey, listApiKeys, revokeApiKey } from '../cli/api-keys.ts';
+import { createApp, listApps } from '../cli/apps.ts';
 import { findValidApiKey } from '../store/api-keys.ts';
 import { createApiKey, revokeKey } from './api-keys.ts';
 import { createApplication, listAll } from './applications.ts';
@@ -46,5 +48,31 @@ describe('applications and API keys', () => {
     await expect(
       revokeKey(test.db, (await createApplication(test.db, 'other')).application.id, key.id),
     ).rejects.toThrow('no valid API key');
+  });
+});
+
+describe('the commands', () => {
+  it('show a key once, and only its end later', async () => {
+    const lines: string[] = [];
+    const parts = { db: test.db, out: (line: string) => lines.push(line) };
+    await createApp({ name: 'Shop' }, parts);
+    const first = lines.find((line) => line.startsWith('mq_live_'))!;
+    await createKey({ app: 'Shop', name: 'ci' }, parts);
+    lines.length = 0;
+    await listApps(parts);
+    expect(lines.join('\n')).toMatch(/[0-9a-f-]{36} {2}Shop/);
+    lines.length = 0;
+    await listApiKeys({ app: 'Shop' }, parts);
+    expect(lines).toHaveLength(2);
+    expect(lines.join('\n')).toContain(`…${first.slice(-4)}`);
+    expect(lines.join('\n')).not.toContain(first);
+    const id = lines.find((line) => line.endsWith('ci'))!.slice(0, 36);
+    await revokeApiKey({ app: 'Shop', id }, parts);
+    lines.length = 0;
+    await listApiKeys({ app: 'Shop' }, parts);
+    expect(lines.find((line) => line.startsWith(id))).toContain('revoked');
+    await expect(revokeApiKey({ app: 'Shop', id }, parts)).rejects.toThrow('no valid API key');
+    await expect(createKey({ app: 'Nobody' }, parts)).rejects.toThrow('There is no application "Nobody"');
+    await expect(createApp({ name: 'a\nb' }, parts)).rejects.toThrow('one line');
   });
 });
