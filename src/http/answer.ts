@@ -19,8 +19,8 @@ export type Answer =
   | { kind: 'page'; data: object[]; beside: Record<string, unknown> }
   | { kind: 'done'; status: number }
   | { kind: 'plain'; status: number; contentType: string; text: string }
-  | { kind: 'written'; open: (requestId: string) => Promise<Written> }
-  | { kind: 'download'; headers: Record<string, string>; open: () => Promise<Bytes> };
+  | { kind: 'written'; open: (requestId: string, signal: AbortSignal) => Promise<Written> }
+  | { kind: 'download'; headers: Record<string, string>; open: (signal: AbortSignal) => Promise<Bytes> };
 
 /** One object. `beside` holds fields that stand next to `data`. */
 export function one(
@@ -50,12 +50,18 @@ export function plain(text: string, options: { status?: number; contentType?: st
   };
 }
 
-/** Bytes. `open` is called once the headers are settled, and never for HEAD; what it throws is still answered. */
-export function download(headers: Record<string, string>, open: () => Promise<Bytes>): Answer {
+/**
+ * Bytes. `open` is called once the headers are settled, and never for HEAD; what it throws is still answered. Its
+ * signal tells that the client has gone.
+ */
+export function download(
+  headers: Record<string, string>,
+  open: (signal: AbortSignal) => Promise<Bytes>,
+): Answer {
   return { kind: 'download', headers, open };
 }
 
-/** JSON that is written piece by piece because it may be large. What `open` throws is still answered. */
-export function written(open: (requestId: string) => Promise<Written>): Answer {
+/** JSON that is written piece by piece because it may be large. `open` is as for {@link download}. */
+export function written(open: (requestId: string, signal: AbortSignal) => Promise<Written>): Answer {
   return { kind: 'written', open };
 }

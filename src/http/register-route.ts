@@ -104,7 +104,7 @@ async function send(
     case 'written': {
       reply.header('content-type', JSON_TYPE).header('vary', 'accept-encoding');
       if (request.method === 'HEAD') return reply.send();
-      const { pieces, close } = await answer.open(request_id);
+      const { pieces, close } = await answer.open(request_id, whileConnected(reply));
       const text = Readable.from(pieces).once('close', close);
       if (!acceptsGzip(request.headers['accept-encoding'])) return reply.send(text);
       const zipped = createGzip();
@@ -113,10 +113,19 @@ async function send(
     }
     case 'download': {
       if (request.method === 'HEAD') return reply.headers(answer.headers).send();
-      const { length, stream } = await answer.open();
+      const { length, stream } = await answer.open(whileConnected(reply));
       return reply.headers(answer.headers).header('content-length', String(length)).send(stream);
     }
   }
+}
+
+/** Aborts when the client goes away before it has its answer. */
+function whileConnected(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }
 
 function json(reply: FastifyReply, status: number, body: object): FastifyReply {

@@ -1,7 +1,7 @@
 import { promises as systemDns } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
-import { ProviderError } from '../providers/provider.ts';
+import { ProviderError } from './provider-error.ts';
 import { parseHost, scopeOf } from './egress-address.ts';
 
 /** Wall-clock limit for finding the addresses of a name, in ms. */

@@ -30,6 +30,13 @@ export interface OriginalsParts {
   now?: () => number;
 }
 
+/** What is wanted of a mail, and what it must be. */
+interface Piece {
+  range: { offset: number; length: number } | null;
+  expected: Expected;
+  encoding: string | undefined;
+}
+
 const DAY_MS = 86_400_000;
 
 /** The bytes of mails as they came: from the raw copy while there is one, otherwise from the provider. */
@@ -40,47 +47,51 @@ export class Originals {
     this.#parts = parts;
   }
 
-  /** A whole mail, checked. */
-  message(scope: Scope, place: RawPlace): Promise<Bytes> {
+  /** A whole mail, checked. The signal tells that nobody waits for it any more. */
+  message(scope: Scope, place: RawPlace, signal: AbortSignal): Promise<Bytes> {
     const expected = { length: place.size, sha256: place.sha256.toString('hex') };
-    return this.#open(scope, place, null, expected, undefined);
+    return this.#open(scope, place, { range: null, expected, encoding: undefined }, signal);
   }
 
   /** An attachment, checked and decoded. */
-  attachment(scope: Scope, place: RawPlace, attachment: StoredAttachment): Promise<Bytes> {
-    const range = { offset: attachment.offset, length: attachment.length };
-    const expected = { length: attachment.length, sha256: attachment.sha256 };
-    return this.#open(scope, place, range, expected, attachment.encoding);
-  }
-
-  async #open(
+  attachment(
     scope: Scope,
     place: RawPlace,
-    range: { offset: number; length: number } | null,
-    expected: Expected,
-    encoding: string | undefined,
+    attachment: StoredAttachment,
+    signal: AbortSignal,
   ): Promise<Bytes> {
+    const range = { offset: attachment.offset, length: attachment.length };
+    const expected = { length: attachment.length, sha256: attachment.sha256 };
+    return this.#open(scope, place, { range, expected, encoding: attachment.encoding }, signal);
+  }
+
+  async #open(scope: Scope, place: RawPlace, piece: Piece, signal: AbortSignal): Promise<Bytes> {
     const { blobs, fetchRaw, log, spoolDirectory = tmpdir() } = this.#parts;
-    const decoder = () => (encoding === undefined ? undefined : decodeBody(encoding));
+    const { range, expected, encoding } = piece;
+    const check = (source: Readable) => {
+      const decoder = encoding === undefined ? undefined : decodeBody(encoding);
+      return verified(source, expected, spoolDirectory, { decoder, signal });
+    };
     if (this.#hasCopy(place)) {
       try {
         const start = place.offset! + (range?.offset ?? 0);
-        const copy = await blobs.read(place.object!, { offset: start, length: expected.length });
-        return await verified(copy, expected, spoolDirectory, decoder());
+        return await check(await blobs.read(place.object!, { offset: start, length: expected.length }));
       } catch (error) {
+        signal.throwIfAborted();
         const { name, code } = error as NodeJS.ErrnoException;
         log.warn({ grantId: scope.grantId, messageId: place.messageId, name, code }, 'raw copy not usable');
       }
     }
     try {
-      const original = await fetchRaw(scope, place.messageId, range);
-      return await verified(original, expected, spoolDirectory, decoder());
+      return await check(await fetchRaw(scope, place.messageId, range));
     } catch (error) {
       if (error instanceof ApiError) throw error;
+      const { response } = error as { response?: unknown };
       throw new ApiError(
         'api.provider_error',
         'The mail provider did not hand out the original of this message.',
         {
+          ...(typeof response === 'string' ? { providerError: { message: response } } : {}),
           cause: error,
         },
       );

@@ -20,11 +20,12 @@ export async function openRawItems(
   scope: Scope,
   places: RawPlace[],
   wanted: boolean,
+  signal: AbortSignal,
 ): Promise<RawItem[]> {
   const items: RawItem[] = [];
   try {
     for (const place of places) {
-      const raw = wanted ? await originals.message(scope, place) : null;
+      const raw = wanted ? await originals.message(scope, place, signal) : null;
       items.push({ id: place.messageId, grantId: scope.grantId, raw });
     }
     return items;

@@ -35,7 +35,7 @@ it('decodes what it has checked, and counts what it gives out', async () => {
     Readable.from([encoded.subarray(0, 7), encoded.subarray(7)]),
     expected(encoded),
     directory,
-    decodeBody('base64'),
+    { decoder: decodeBody('base64') },
   );
   expect(length).toBe(content.length);
   expect((await buffer(stream)).equals(content)).toBe(true);
@@ -52,6 +52,15 @@ it('refuses bytes that are others, fewer or more', async () => {
       await expect(opened).rejects.toBeInstanceOf(DigestMismatch);
     }
   }
+});
+
+it('lets the source go when nobody waits any more', async () => {
+  const source = new Readable({ read: () => {} });
+  const leaving = new AbortController();
+  const opened = verified(source, expected(Buffer.from('x')), directory, { signal: leaving.signal });
+  leaving.abort();
+  await expect(opened).rejects.toThrow();
+  expect(source.destroyed).toBe(true);
 });
 
 it('keeps little in memory, and no name in the directory', async () => {

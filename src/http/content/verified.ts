@@ -28,11 +28,12 @@ export async function verified(
   source: Readable,
   expected: Expected,
   spoolDirectory: string,
-  decoder?: Transform,
+  options: { decoder?: Transform; signal?: AbortSignal } = {},
 ): Promise<Bytes> {
+  const { decoder, signal } = options;
   const spool = new Spool(spoolDirectory);
   try {
-    await pipeline([source, checking(expected), ...(decoder ? [decoder] : []), spool]);
+    await pipeline([source, checking(expected), ...(decoder ? [decoder] : []), spool], { signal });
     return spool.reader();
   } catch (error) {
     await spool.discard();

@@ -40,8 +40,8 @@ export function attachmentRoutes({ originals }: ReadParts): Route[] {
         });
         if (!place) throw notFound();
         const { filename, content_type } = toAttachment(scope.grantId, attachment);
-        return download(downloadHeaders({ filename, contentType: content_type }), () =>
-          originals.attachment(scope, place, attachment),
+        return download(downloadHeaders({ filename, contentType: content_type }), (signal) =>
+          originals.attachment(scope, place, attachment, signal),
         );
       },
     }),

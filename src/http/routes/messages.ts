@@ -77,8 +77,8 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
         const { scope, messages, places, next_cursor } = read;
         if (!raw) return page(messages, { next_cursor });
         const wanted = wants(query.select, 'raw_mime');
-        return written(async (requestId) => {
-          const items = await openRawItems(originals, scope, places, wanted);
+        return written(async (requestId, signal) => {
+          const items = await openRawItems(originals, scope, places, wanted, signal);
           return writeRaw(requestId, items, query.select, { next_cursor });
         });
       },
@@ -101,8 +101,9 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
           return { scope: found, place: (await getRawPlaces(sql, found, [params.id])).get(params.id) };
         });
         if (!place) throw notFound();
-        return written(async (requestId) => {
-          const items = await openRawItems(originals, scope, [place], wants(query.select, 'raw_mime'));
+        const wanted = wants(query.select, 'raw_mime');
+        return written(async (requestId, signal) => {
+          const items = await openRawItems(originals, scope, [place], wanted, signal);
           return writeRaw(requestId, items[0]!, query.select);
         });
       },

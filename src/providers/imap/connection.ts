@@ -7,7 +7,7 @@ import type { ImapSecret, ImapSettings } from './settings.ts';
 /** What a provider needs from outside to dial a host that a user named. */
 export interface Dialer {
   /** The addresses that may be dialled for a host; throws ProviderError when there is none. */
-  resolve(host: string): Promise<{ address: string; servername: string | undefined }[]>;
+  resolve(host: string, options?: { plainText?: boolean }): Promise<{ address: string; servername: string | undefined }[]>;
 }
 
 /** TCP, TLS and greeting together, in ms. */
@@ -37,7 +37,10 @@ export async function connect(
   options: ClientOptions = {},
 ): Promise<ImapFlow> {
   const { settings, secret } = account;
-  const addresses = await dialer.resolve(settings.imap_host);
+  const addresses = await dialer.resolve(settings.imap_host, {
+    // Passwords go in plain text to private addresses only, whatever DNS says by now.
+    plainText: settings.imap_security === 'none',
+  });
   let lastError: unknown;
   for (const { address, servername } of addresses) {
     signal.throwIfAborted();
