@@ -10,7 +10,9 @@ import { StartupError } from './platform/errors.ts';
 const out = (line: string) => console.log(line);
 
 /** Runs a command on the database of a running or resting mailquay. */
-async function withInstance(work: (parts: Instance & { db: Instance['database']['db']; out: typeof out }) => Promise<unknown>) {
+async function withInstance(
+  work: (parts: Instance & { db: Instance['database']['db']; out: typeof out }) => Promise<unknown>,
+) {
   const instance = await openInstance(readConfig(process.env), { join: true });
   try {
     await work({ ...instance, db: instance.database.db, out });
@@ -23,22 +25,41 @@ const program = new Command('mailquay')
   .description('A self-hosted email platform: connect, sync, read, send and watch mail through one API.')
   .showHelpAfterError();
 
-program.command('start').description('start database, sync and API').action(() => start(readConfig(process.env), out));
+program
+  .command('start')
+  .description('start database, sync and API')
+  .action(() => start(readConfig(process.env), out));
 
 const keys = program.command('keys').description('the master key that encrypts secrets at rest');
-keys.command('rotate').description('make a new master key and encrypt every secret anew, while the server runs')
-  .action(() => withInstance(async (parts) => {
-    if (!(await rotateKeys(parts))) process.exitCode = 1;
-  }));
-keys.command('status').description('which master keys there are, and what needs them').action(() => withInstance(showKeys));
+keys
+  .command('rotate')
+  .description('make a new master key and encrypt every secret anew, while the server runs')
+  .action(() =>
+    withInstance(async (parts) => {
+      if (!(await rotateKeys(parts))) process.exitCode = 1;
+    }),
+  );
+keys
+  .command('status')
+  .description('which master keys there are, and what needs them')
+  .action(() => withInstance(showKeys));
 
 const app = new Option('--app <id or name>', 'the application; needed when there is more than one');
 const apiKeys = program.command('api-keys').description('API keys of an application');
-apiKeys.command('create').addOption(app).option('--name <name>', 'what it is for')
+apiKeys
+  .command('create')
+  .addOption(app)
+  .option('--name <name>', 'what it is for')
   .option('--expires-in-days <days>', 'days until it ends by itself', Number)
   .action((args) => withInstance((parts) => createKey(args, parts)));
-apiKeys.command('list').addOption(app).action((args) => withInstance((parts) => listApiKeys(args, parts)));
-apiKeys.command('revoke <id>').addOption(app).action((id, args) => withInstance((parts) => revokeApiKey({ ...args, id }, parts)));
+apiKeys
+  .command('list')
+  .addOption(app)
+  .action((args) => withInstance((parts) => listApiKeys(args, parts)));
+apiKeys
+  .command('revoke <id>')
+  .addOption(app)
+  .action((id, args) => withInstance((parts) => revokeApiKey({ ...args, id }, parts)));
 
 const apps = program.command('apps').description('applications: tenants that are blind to each other');
 apps.command('create <name>').action((name) => withInstance((parts) => createApp({ name }, parts)));

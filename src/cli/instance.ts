@@ -3,7 +3,7 @@ import { createEgress, type Egress } from '../platform/egress.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { readSecrets, type Secrets } from '../platform/secrets.ts';
 import { checkMasterKeys, ensureMasterKey } from '../store/master-keys.ts';
-import { openDatabase, type OpenDatabase } from '../store/open.ts';
+import { type OpenDatabase, openDatabase } from '../store/open.ts';
 
 /** What every command stands on. */
 export interface Instance {
@@ -15,7 +15,10 @@ export interface Instance {
 }
 
 /** Opens database and secrets; refuses a wrong master key before anything is written. */
-export async function openInstance(config: Config, options: { join?: boolean; onExit?: () => void } = {}): Promise<Instance> {
+export async function openInstance(
+  config: Config,
+  options: { join?: boolean; onExit?: () => void } = {},
+): Promise<Instance> {
   const log = createLog(config.logLevel);
   const secrets = readSecrets(config);
   const database = await openDatabase(config, log, {

@@ -111,7 +111,9 @@ async function listen(app: FastifyInstance, config: Config): Promise<void> {
       );
     }
     if (code === 'EADDRNOTAVAIL' || code === 'EACCES' || code === 'ENOTFOUND') {
-      throw new StartupError(`Cannot listen on ${config.host} port ${config.port} (${code}). Check MAILQUAY_HOST and MAILQUAY_PORT.`);
+      throw new StartupError(
+        `Cannot listen on ${config.host} port ${config.port} (${code}). Check MAILQUAY_HOST and MAILQUAY_PORT.`,
+      );
     }
     throw error;
   }
@@ -129,7 +131,8 @@ async function closeWithin(app: FastifyInstance | undefined, ms: number): Promis
 export async function start(config: Config, out: (line: string) => void): Promise<void> {
   const ended = Promise.withResolvers<string | null>();
   const server = await startServer(config, {
-    onDatabaseExit: () => ended.resolve('The embedded PostgreSQL ended by itself. See the log above; start mailquay again.'),
+    onDatabaseExit: () =>
+      ended.resolve('The embedded PostgreSQL ended by itself. See the log above; start mailquay again.'),
   });
   out(`mailquay is ready at ${server.origin}`);
   if (server.newKey) {

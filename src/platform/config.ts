@@ -16,7 +16,9 @@ export interface Config {
   logLevel: string;
   /** Days that raw copies of mail stay in the blob store (the provider keeps the original). */
   rawRetentionDays: number;
-  blobs: { kind: 'files'; directory: string } | { kind: 's3'; url: string; region: string; accessKeyId: string; secretAccessKey: string };
+  blobs:
+    | { kind: 'files'; directory: string }
+    | { kind: 's3'; url: string; region: string; accessKeyId: string; secretAccessKey: string };
   dnsServers: string[];
 }
 
@@ -55,7 +57,9 @@ function apiKey(env: NodeJS.ProcessEnv): string | null {
   if (!value) return null;
   // Long enough not to be guessed, and fit for an Authorization header.
   if (!/^[\x21-\x7e]{12,512}$/.test(value)) {
-    throw new StartupError('MAILQUAY_API_KEY must be 12 to 512 visible ASCII characters. Try: openssl rand -hex 24');
+    throw new StartupError(
+      'MAILQUAY_API_KEY must be 12 to 512 visible ASCII characters. Try: openssl rand -hex 24',
+    );
   }
   return value;
 }

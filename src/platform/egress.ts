@@ -1,8 +1,8 @@
 import { promises as systemDns } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
-import { ProviderError } from './provider-error.ts';
 import { parseHost, scopeOf } from './egress-address.ts';
+import { ProviderError } from './provider-error.ts';
 
 /** Wall-clock limit for finding the addresses of a name, in ms. */
 const RESOLVE_LIMIT_MS = 8_000;

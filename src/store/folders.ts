@@ -1,5 +1,5 @@
-import type { Scope } from './scope.ts';
 import type { Sql } from './database.ts';
+import type { Scope } from './scope.ts';
 
 export interface FolderRow {
   id: string;
@@ -19,17 +19,26 @@ const COLUMNS = `id, path, name, delimiter, parent_id AS "parentId", special_use
 
 /** All folders of a grant that are there at the provider. */
 export async function listFolders(sql: Sql, scope: Scope): Promise<FolderRow[]> {
-  return sql.rows(`SELECT ${COLUMNS} FROM folders WHERE grant_id = $1 AND deleted_at IS NULL ORDER BY path`, [scope.grantId]);
+  return sql.rows(`SELECT ${COLUMNS} FROM folders WHERE grant_id = $1 AND deleted_at IS NULL ORDER BY path`, [
+    scope.grantId,
+  ]);
 }
 
 /** Moves folders aside, so that others can take their paths in the same transaction. */
 export async function freePaths(sql: Sql, scope: Scope, ids: string[]): Promise<void> {
-  await sql.run(`UPDATE folders SET path = E'\\x01' || id WHERE grant_id = $1 AND id = ANY($2::text[])`, [scope.grantId, ids]);
+  await sql.run(`UPDATE folders SET path = E'\\x01' || id WHERE grant_id = $1 AND id = ANY($2::text[])`, [
+    scope.grantId,
+    ids,
+  ]);
 }
 
 /** Marks folders as gone at the provider; their rows stay for the copies that are still to be settled. */
 export async function retireFolders(sql: Sql, scope: Scope, ids: string[], now: Date): Promise<void> {
-  await sql.run('UPDATE folders SET deleted_at = $3 WHERE grant_id = $1 AND id = ANY($2::text[])', [scope.grantId, ids, now]);
+  await sql.run('UPDATE folders SET deleted_at = $3 WHERE grant_id = $1 AND id = ANY($2::text[])', [
+    scope.grantId,
+    ids,
+    now,
+  ]);
 }
 
 /** Deletes retired folders that hold no copy any more. */
@@ -70,6 +79,11 @@ export async function addFolderCounts(
     `UPDATE folders f SET total_count = f.total_count + d.total, unread_count = f.unread_count + d.unread
      FROM unnest($2::text[], $3::int[], $4::int[]) AS d (id, total, unread)
      WHERE f.grant_id = $1 AND f.id = d.id`,
-    [scope.grantId, changed.map(([id]) => id), changed.map(([, d]) => d.total), changed.map(([, d]) => d.unread)],
+    [
+      scope.grantId,
+      changed.map(([id]) => id),
+      changed.map(([, d]) => d.total),
+      changed.map(([, d]) => d.unread),
+    ],
   );
 }

@@ -13,7 +13,11 @@ export class LeaseLostError extends Error {
 }
 
 /** Grants without an owner whose back-off is over, oldest lease first. */
-export async function findClaimable(sql: Sql, now: Date, limit: number): Promise<{ grantId: string; applicationId: string }[]> {
+export async function findClaimable(
+  sql: Sql,
+  now: Date,
+  limit: number,
+): Promise<{ grantId: string; applicationId: string }[]> {
   return sql.rows(
     `SELECT g.id AS "grantId", g.application_id AS "applicationId"
      FROM grants g LEFT JOIN leases l ON l.grant_id = g.id
@@ -25,7 +29,13 @@ export async function findClaimable(sql: Sql, now: Date, limit: number): Promise
 }
 
 /** Takes a grant if it is free; null when somebody was faster. */
-export async function claim(sql: Sql, grantId: string, owner: string, now: Date, expiresAt: Date): Promise<Lease | null> {
+export async function claim(
+  sql: Sql,
+  grantId: string,
+  owner: string,
+  now: Date,
+  expiresAt: Date,
+): Promise<Lease | null> {
   const [row] = await sql.rows<{ token: number }>(
     `INSERT INTO leases AS l (grant_id, owner, token, expires_at) VALUES ($1, $2, 1, $3)
      ON CONFLICT (grant_id) DO UPDATE SET owner = excluded.owner, token = l.token + 1, expires_at = excluded.expires_at
@@ -47,7 +57,13 @@ export async function renew(sql: Sql, leases: Lease[], expiresAt: Date): Promise
 }
 
 /** Gives a grant back. `notBefore` keeps everybody off it until then; `failures` is how often in a row it failed. */
-export async function release(sql: Sql, lease: Lease, now: Date, notBefore: Date | null, failures: number): Promise<void> {
+export async function release(
+  sql: Sql,
+  lease: Lease,
+  now: Date,
+  notBefore: Date | null,
+  failures: number,
+): Promise<void> {
   await sql.run(
     `UPDATE leases SET expires_at = $3, not_before = $4, failures = $5 WHERE grant_id = $1 AND token = $2`,
     [lease.grantId, lease.token, now, notBefore, failures],
@@ -56,7 +72,9 @@ export async function release(sql: Sql, lease: Lease, now: Date, notBefore: Date
 
 /** How often in a row the sync of a grant has failed. */
 export async function failuresOf(sql: Sql, grantId: string): Promise<number> {
-  const [row] = await sql.rows<{ failures: number }>('SELECT failures FROM leases WHERE grant_id = $1', [grantId]);
+  const [row] = await sql.rows<{ failures: number }>('SELECT failures FROM leases WHERE grant_id = $1', [
+    grantId,
+  ]);
   return row?.failures ?? 0;
 }
 

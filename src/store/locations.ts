@@ -29,7 +29,13 @@ export async function insertLocations(sql: Sql, scope: Scope, locations: NewLoca
 }
 
 /** Which of these UIDs are stored. */
-export async function storedUids(sql: Sql, scope: Scope, folderId: string, uidValidity: number, uids: number[]): Promise<Set<number>> {
+export async function storedUids(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  uidValidity: number,
+  uids: number[],
+): Promise<Set<number>> {
   const rows = await sql.rows<{ uid: number }>(
     `SELECT uid FROM message_locations WHERE grant_id = $1 AND folder_id = $2 AND uid_validity = $3 AND uid = ANY($4::bigint[])`,
     [scope.grantId, folderId, uidValidity, uids],
@@ -86,11 +92,21 @@ export async function updateFlags(
      RETURNING l.message_id, (b.seen::int - l.seen::int) AS unread`,
     [scope.grantId, folderId, uidValidity, JSON.stringify(updates)],
   );
-  return { messageIds: [...new Set(rows.map((r) => r.message_id))], unread: rows.reduce((sum, r) => sum + r.unread, 0) };
+  return {
+    messageIds: [...new Set(rows.map((r) => r.message_id))],
+    unread: rows.reduce((sum, r) => sum + r.unread, 0),
+  };
 }
 
 /** Marks copies as gone; they still count until `settleGone` finds that they turned up nowhere else. */
-export async function markGone(sql: Sql, scope: Scope, folderId: string, uidValidity: number, uids: number[], now: Date): Promise<number> {
+export async function markGone(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  uidValidity: number,
+  uids: number[],
+  now: Date,
+): Promise<number> {
   if (uids.length === 0) return 0;
   return sql.run(
     `UPDATE message_locations SET gone_at = $5 WHERE grant_id = $1 AND folder_id = $2 AND uid_validity = $3
@@ -100,7 +116,13 @@ export async function markGone(sql: Sql, scope: Scope, folderId: string, uidVali
 }
 
 /** Marks all copies of a folder as gone that were stored under another UIDVALIDITY (null: all of the folder). */
-export async function markFolderGone(sql: Sql, scope: Scope, folderId: string, exceptValidity: number | null, now: Date): Promise<number> {
+export async function markFolderGone(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  exceptValidity: number | null,
+  now: Date,
+): Promise<number> {
   return sql.run(
     `UPDATE message_locations SET gone_at = $4 WHERE grant_id = $1 AND folder_id = $2 AND gone_at IS NULL
        AND uid_validity IS DISTINCT FROM $3::bigint`,
@@ -115,7 +137,12 @@ export interface RemovedLocation {
 }
 
 /** Removes copies that have been gone since before a moment. */
-export async function removeGone(sql: Sql, scope: Scope, before: Date, limit: number): Promise<RemovedLocation[]> {
+export async function removeGone(
+  sql: Sql,
+  scope: Scope,
+  before: Date,
+  limit: number,
+): Promise<RemovedLocation[]> {
   return sql.rows(
     `WITH gone AS (
        SELECT folder_id, uid_validity, uid FROM message_locations WHERE grant_id = $1 AND gone_at < $2 ORDER BY gone_at LIMIT $3
@@ -138,7 +165,12 @@ export async function removeLocations(
     `DELETE FROM message_locations l USING unnest($2::text[], $3::bigint[], $4::bigint[]) AS c (folder_id, uid_validity, uid)
      WHERE l.grant_id = $1 AND l.folder_id = c.folder_id AND l.uid_validity = c.uid_validity AND l.uid = c.uid
      RETURNING l.folder_id AS "folderId", l.message_id AS "messageId", l.seen`,
-    [scope.grantId, copies.map((c) => c.folderId), copies.map((c) => c.uidValidity), copies.map((c) => c.uid)],
+    [
+      scope.grantId,
+      copies.map((c) => c.folderId),
+      copies.map((c) => c.uidValidity),
+      copies.map((c) => c.uid),
+    ],
   );
 }
 
@@ -152,7 +184,12 @@ export async function countGone(sql: Sql, scope: Scope): Promise<number> {
 }
 
 /** Number of copies of a folder under one UIDVALIDITY that are not known to be gone. */
-export async function countLocations(sql: Sql, scope: Scope, folderId: string, uidValidity: number): Promise<number> {
+export async function countLocations(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  uidValidity: number,
+): Promise<number> {
   const [row] = await sql.rows<{ count: number }>(
     `SELECT count(*) AS count FROM message_locations
      WHERE grant_id = $1 AND folder_id = $2 AND uid_validity = $3 AND gone_at IS NULL`,
@@ -162,7 +199,12 @@ export async function countLocations(sql: Sql, scope: Scope, folderId: string, u
 }
 
 /** True when the folder has copies under an older UIDVALIDITY whose messages may be matched again. */
-export async function hasOlderValidity(sql: Sql, scope: Scope, folderId: string, uidValidity: number): Promise<boolean> {
+export async function hasOlderValidity(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  uidValidity: number,
+): Promise<boolean> {
   const rows = await sql.rows(
     `SELECT 1 FROM message_locations WHERE grant_id = $1 AND folder_id = $2 AND uid_validity <> $3 LIMIT 1`,
     [scope.grantId, folderId, uidValidity],

@@ -38,7 +38,12 @@ export interface NewMessage {
 }
 
 /** Inserts messages and their bodies: two statements, whatever the number. */
-export async function insertMessages(sql: Sql, scope: Scope, messages: NewMessage[], now: Date): Promise<void> {
+export async function insertMessages(
+  sql: Sql,
+  scope: Scope,
+  messages: NewMessage[],
+  now: Date,
+): Promise<void> {
   if (messages.length === 0) return;
   const rows = messages.map(({ body: _body, headers: _headers, ...m }) => ({
     ...m,
@@ -64,7 +69,13 @@ export async function insertMessages(sql: Sql, scope: Scope, messages: NewMessag
   await sql.run(
     `INSERT INTO message_bodies (application_id, grant_id, message_id, body, headers)
      SELECT $1, $2, b.id, b.body, b.headers FROM unnest($3::text[], $4::bytea[], $5::bytea[]) AS b (id, body, headers)`,
-    [scope.applicationId, scope.grantId, messages.map((m) => m.id), messages.map((m) => m.body), messages.map((m) => m.headers)],
+    [
+      scope.applicationId,
+      scope.grantId,
+      messages.map((m) => m.id),
+      messages.map((m) => m.body),
+      messages.map((m) => m.headers),
+    ],
   );
 }
 
@@ -115,7 +126,12 @@ export interface RefreshedMessage {
 }
 
 /** Sums messages up from their locations again; returns those that look different now. */
-export async function refreshMessages(sql: Sql, scope: Scope, ids: string[], now: Date): Promise<RefreshedMessage[]> {
+export async function refreshMessages(
+  sql: Sql,
+  scope: Scope,
+  ids: string[],
+  now: Date,
+): Promise<RefreshedMessage[]> {
   if (ids.length === 0) return [];
   return sql.rows(
     `WITH summed AS (
@@ -134,7 +150,11 @@ export async function refreshMessages(sql: Sql, scope: Scope, ids: string[], now
 }
 
 /** Deletes those of the messages that have no location left. */
-export async function deleteUnlocated(sql: Sql, scope: Scope, ids: string[]): Promise<{ id: string; threadId: string; folderIds: string[] }[]> {
+export async function deleteUnlocated(
+  sql: Sql,
+  scope: Scope,
+  ids: string[],
+): Promise<{ id: string; threadId: string; folderIds: string[] }[]> {
   if (ids.length === 0) return [];
   return sql.rows(
     `DELETE FROM messages m WHERE m.grant_id = $1 AND m.id = ANY($2::text[])

@@ -34,7 +34,11 @@ export interface OpenOptions {
  * Opens the database: the one of DATABASE_URL, or the embedded one, which is started. Refuses one that may forget
  * a commit or is too old, and brings the schema up to date.
  */
-export async function openDatabase(config: Config, log: Log, options: OpenOptions = {}): Promise<OpenDatabase> {
+export async function openDatabase(
+  config: Config,
+  log: Log,
+  options: OpenOptions = {},
+): Promise<OpenDatabase> {
   const server = await reach(config, log, options);
   try {
     const target = await asOrdinaryRole(server.target);

@@ -18,7 +18,9 @@ export async function ensureSyncState(sql: Sql, scope: Scope, now: Date): Promis
     `INSERT INTO sync_states (application_id, grant_id, started_at) VALUES ($1, $2, $3) ON CONFLICT (grant_id) DO NOTHING`,
     [scope.applicationId, scope.grantId, now],
   );
-  const [row] = await sql.rows<SyncState>(`SELECT ${COLUMNS} FROM sync_states WHERE grant_id = $1`, [scope.grantId]);
+  const [row] = await sql.rows<SyncState>(`SELECT ${COLUMNS} FROM sync_states WHERE grant_id = $1`, [
+    scope.grantId,
+  ]);
   if (!row) throw new Error('sync state vanished');
   return row;
 }
@@ -34,7 +36,10 @@ export async function finishInitial(sql: Sql, scope: Scope, now: Date): Promise<
 
 /** Notes that everything known was in step at this moment. */
 export async function noteSuccess(sql: Sql, scope: Scope, now: Date): Promise<void> {
-  await sql.run('UPDATE sync_states SET last_success_at = $2, last_error = NULL WHERE grant_id = $1', [scope.grantId, now]);
+  await sql.run('UPDATE sync_states SET last_success_at = $2, last_error = NULL WHERE grant_id = $1', [
+    scope.grantId,
+    now,
+  ]);
 }
 
 /** Notes why the sync stands still: a code from a closed list, never content. */

@@ -43,7 +43,11 @@ export async function findSubjectCandidates(
 }
 
 /** Age and size of threads: the older one wins a merge. */
-export async function threadSizes(sql: Sql, scope: Scope, ids: string[]): Promise<Map<string, { size: number; order: number }>> {
+export async function threadSizes(
+  sql: Sql,
+  scope: Scope,
+  ids: string[],
+): Promise<Map<string, { size: number; order: number }>> {
   if (ids.length === 0) return new Map();
   const rows = await sql.rows<{ id: string; size: number; order: number }>(
     `SELECT id, message_count AS size, created_order AS "order" FROM threads WHERE grant_id = $1 AND id = ANY($2::text[])`,
@@ -63,7 +67,11 @@ export async function insertThreads(sql: Sql, scope: Scope, ids: string[]): Prom
 }
 
 /** Moves all messages and keys of threads into others, and deletes the emptied ones. */
-export async function mergeThreads(sql: Sql, scope: Scope, merges: { from: string; into: string }[]): Promise<void> {
+export async function mergeThreads(
+  sql: Sql,
+  scope: Scope,
+  merges: { from: string; into: string }[],
+): Promise<void> {
   if (merges.length === 0) return;
   const values = [scope.grantId, merges.map((m) => m.from), merges.map((m) => m.into)];
   await sql.run(
@@ -76,7 +84,10 @@ export async function mergeThreads(sql: Sql, scope: Scope, merges: { from: strin
      WHERE k.grant_id = $1 AND k.thread_id = x."from"`,
     values,
   );
-  await sql.run('DELETE FROM threads WHERE grant_id = $1 AND id = ANY($2::text[])', [scope.grantId, values[1]]);
+  await sql.run('DELETE FROM threads WHERE grant_id = $1 AND id = ANY($2::text[])', [
+    scope.grantId,
+    values[1],
+  ]);
 }
 
 /** Points Message-ID keys at threads. */

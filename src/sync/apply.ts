@@ -74,7 +74,13 @@ export async function applyArrivals(
   const { scope } = writer;
   return inTransaction(writer, async (sql, changes) => {
     const now = writer.clock();
-    const stored = await storedUids(sql, scope, place.folderId, place.uidValidity, arrivals.map((a) => a.uid));
+    const stored = await storedUids(
+      sql,
+      scope,
+      place.folderId,
+      place.uidValidity,
+      arrivals.map((a) => a.uid),
+    );
     const fresh = arrivals.filter((a) => !stored.has(a.uid));
     const matcher = new Matcher(
       scope.grantId,
@@ -112,8 +118,15 @@ export async function applyArrivals(
       ...added.map(({ arrival, id }) => location(place, arrival, id, arrival.internalDate)),
       ...matched.map(({ arrival, existing }) => location(place, arrival, existing.id, existing.date)),
     ]);
-    for (const { arrival } of [...added, ...matched]) changes.count(place.folderId, 1, arrival.flags.seen ? 0 : 1);
-    changes.removed(await removeLocations(sql, scope, matched.flatMap(({ existing }) => replacedBy(existing, place))));
+    for (const { arrival } of [...added, ...matched])
+      changes.count(place.folderId, 1, arrival.flags.seen ? 0 : 1);
+    changes.removed(
+      await removeLocations(
+        sql,
+        scope,
+        matched.flatMap(({ existing }) => replacedBy(existing, place)),
+      ),
+    );
     for (const { existing } of matched) changes.messages.add(existing.id);
     for (const { arrival, id } of added) {
       if (!isLive(arrival.uid)) continue;
@@ -144,7 +157,13 @@ export async function applyIdentities(
 ): Promise<{ unknown: number[] }> {
   const { scope } = writer;
   return inTransaction(writer, async (sql, changes) => {
-    const stored = await storedUids(sql, scope, place.folderId, place.uidValidity, identities.map((i) => i.uid));
+    const stored = await storedUids(
+      sql,
+      scope,
+      place.folderId,
+      place.uidValidity,
+      identities.map((i) => i.uid),
+    );
     const fresh = identities.filter((i) => !stored.has(i.uid));
     const candidates = await findCandidates(sql, scope, {
       fingerprints: [],
@@ -163,12 +182,22 @@ export async function applyIdentities(
       if (existing) matched.push({ copy, existing });
       else unknown.push(copy.uid);
     }
-    await insertLocations(sql, scope, matched.map(({ copy, existing }) => location(place, copy, existing.id, existing.date)));
+    await insertLocations(
+      sql,
+      scope,
+      matched.map(({ copy, existing }) => location(place, copy, existing.id, existing.date)),
+    );
     for (const { copy, existing } of matched) {
       changes.count(place.folderId, 1, copy.flags.seen ? 0 : 1);
       changes.messages.add(existing.id);
     }
-    changes.removed(await removeLocations(sql, scope, matched.flatMap(({ existing }) => replacedBy(existing, place))));
+    changes.removed(
+      await removeLocations(
+        sql,
+        scope,
+        matched.flatMap(({ existing }) => replacedBy(existing, place)),
+      ),
+    );
     return { unknown };
   });
 }
@@ -178,7 +207,13 @@ export async function applyFlags(writer: Writer, place: Place, rows: RemoteFlags
   if (rows.length === 0) return;
   await inTransaction(writer, async (sql, changes) => {
     const updates = rows.map((r) => ({ uid: r.uid, ...r.flags }));
-    const { messageIds, unread } = await updateFlags(sql, writer.scope, place.folderId, place.uidValidity, updates);
+    const { messageIds, unread } = await updateFlags(
+      sql,
+      writer.scope,
+      place.folderId,
+      place.uidValidity,
+      updates,
+    );
     changes.count(place.folderId, 0, unread);
     for (const id of messageIds) changes.messages.add(id);
   });
@@ -246,7 +281,10 @@ class Changes {
   }
 }
 
-async function inTransaction<T>(writer: Writer, work: (sql: Sql, changes: Changes) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  writer: Writer,
+  work: (sql: Sql, changes: Changes) => Promise<T>,
+): Promise<T> {
   const { db, scope, lease } = writer;
   return db.engine(async (sql) => {
     await assertHeld(sql, lease);
@@ -274,7 +312,8 @@ async function inTransaction<T>(writer: Writer, work: (sql: Sql, changes: Change
       const created = new Set(changes.createdThreads);
       for (const id of gone) changes.events.push({ type: 'thread.deleted', objectId: id, data: {} });
       for (const id of changes.threads) {
-        if (!gone.has(id) && !created.has(id)) changes.events.push({ type: 'thread.updated', objectId: id, data: {} });
+        if (!gone.has(id) && !created.has(id))
+          changes.events.push({ type: 'thread.updated', objectId: id, data: {} });
       }
     }
     await addFolderCounts(sql, scope, changes.counts);
@@ -287,7 +326,13 @@ function location(place: Place, copy: RemoteFlags, messageId: string, date: numb
   return { ...place, uid: copy.uid, messageId, ...copy.flags, date };
 }
 
-function newMessage(writer: Writer, place: Place, arrival: Arrival, id: string, threadId: string): NewMessage {
+function newMessage(
+  writer: Writer,
+  place: Place,
+  arrival: Arrival,
+  id: string,
+  threadId: string,
+): NewMessage {
   const { mail, flags } = arrival;
   return {
     id,
@@ -335,7 +380,14 @@ function countDigests(copies: RemoteIdentity[]): Map<string, number> {
   return counts;
 }
 
-function certainByHeader(copy: RemoteIdentity, candidates: Candidate[], rivals: Map<string, number>): Candidate | null {
+function certainByHeader(
+  copy: RemoteIdentity,
+  candidates: Candidate[],
+  rivals: Map<string, number>,
+): Candidate | null {
   if (!copy.headerDigest || rivals.get(copy.headerDigest.toString('hex')) !== 1) return null;
-  return matchByHeader({ headerDigest: copy.headerDigest, size: copy.size, internalDate: copy.internalDate }, candidates);
+  return matchByHeader(
+    { headerDigest: copy.headerDigest, size: copy.size, internalDate: copy.internalDate },
+    candidates,
+  );
 }

@@ -50,7 +50,10 @@ export class Chores {
         }
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        this.#parts.log.error({ name: (error as Error).name, code: (error as NodeJS.ErrnoException).code }, 'a chore failed and will be tried again');
+        this.#parts.log.error(
+          { name: (error as Error).name, code: (error as NodeJS.ErrnoException).code },
+          'a chore failed and will be tried again',
+        );
       }
       await this.#wake.wait(ERASE_MS, this.#stop.signal).catch(() => {});
     }

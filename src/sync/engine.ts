@@ -1,12 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { normalizeAddress } from '../mail/address.ts';
 import type { Log } from '../platform/log.ts';
+import type { ImapSecret, ImapSettings } from '../providers/imap/settings.ts';
 import type { Account, Mailbox } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
-import type { ImapSecret, ImapSettings } from '../providers/imap/settings.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 import type { Database } from '../store/database.ts';
-import { claim, failuresOf, findClaimable, type Lease, LeaseLostError, release, renew } from '../store/leases.ts';
+import {
+  claim,
+  failuresOf,
+  findClaimable,
+  type Lease,
+  LeaseLostError,
+  release,
+  renew,
+} from '../store/leases.ts';
 import { noteError } from '../store/sync-states.ts';
 import { backoff, HostLimiter } from './backoff.ts';
 import { DEFAULT_TIMINGS, type SyncMetrics, type SyncTimings } from './context.ts';
@@ -105,16 +113,24 @@ export class SyncEngine {
     while (!this.#stop.signal.aborted) {
       try {
         const room = MAX_GRANTS - this.#running.size;
-        const found = room > 0 ? await db.engine((sql) => findClaimable(sql, this.#clock(), Math.min(room, CLAIM_BATCH))) : [];
+        const found =
+          room > 0
+            ? await db.engine((sql) => findClaimable(sql, this.#clock(), Math.min(room, CLAIM_BATCH)))
+            : [];
         for (const grant of found) {
           if (this.#running.has(grant.grantId)) continue;
           const now = this.#clock();
-          const lease = await db.engine((sql) => claim(sql, grant.grantId, this.#owner, now, new Date(now.getTime() + LEASE_MS)));
+          const lease = await db.engine((sql) =>
+            claim(sql, grant.grantId, this.#owner, now, new Date(now.getTime() + LEASE_MS)),
+          );
           if (lease) this.#run(grant, lease);
         }
       } catch (error) {
         if (this.#stop.signal.aborted) return;
-        log.error({ code: (error as NodeJS.ErrnoException).code, name: (error as Error).name }, 'grants could not be claimed');
+        log.error(
+          { code: (error as NodeJS.ErrnoException).code, name: (error as Error).name },
+          'grants could not be claimed',
+        );
       }
       await this.#wake.wait(CLAIM_MS, this.#stop.signal).catch(() => {});
     }
@@ -133,7 +149,11 @@ export class SyncEngine {
   }
 
   /** One life of a grant's sync, from the lease to its release. Never throws. */
-  async #sync(key: { applicationId: string; grantId: string }, running: Running, signal: AbortSignal): Promise<void> {
+  async #sync(
+    key: { applicationId: string; grantId: string },
+    running: Running,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { db, log, grants } = this.#parts;
     const { lease } = running;
     let mailbox: Mailbox | null = null;
@@ -171,7 +191,10 @@ export class SyncEngine {
       await mailbox?.close();
       await this.#giveBack(key, lease, signal, failure, secretVersion);
     } catch (error) {
-      log.error({ grantId: key.grantId, name: (error as Error).name }, 'a lease could not be given back; it will expire');
+      log.error(
+        { grantId: key.grantId, name: (error as Error).name },
+        'a lease could not be given back; it will expire',
+      );
     }
   }
 
@@ -191,12 +214,21 @@ export class SyncEngine {
     }
     const code = codeOf(failure);
     const failures = (await db.engine((sql) => failuresOf(sql, key.grantId))) + 1;
-    const wait = failure instanceof ProviderError && failure.retryAfterSeconds ? failure.retryAfterSeconds * 1000 : 0;
-    const notBefore = new Date(now.getTime() + Math.max(backoff(failures), Math.min(wait, MAX_RETRY_AFTER_MS)));
-    log.warn({ grantId: key.grantId, code, failures }, 'the sync of a grant broke and will be taken up again');
+    const wait =
+      failure instanceof ProviderError && failure.retryAfterSeconds ? failure.retryAfterSeconds * 1000 : 0;
+    const notBefore = new Date(
+      now.getTime() + Math.max(backoff(failures), Math.min(wait, MAX_RETRY_AFTER_MS)),
+    );
+    log.warn(
+      { grantId: key.grantId, code, failures },
+      'the sync of a grant broke and will be taken up again',
+    );
     if (!(failure instanceof ProviderError)) {
       const { name, stack } = failure as Error;
-      log.error({ grantId: key.grantId, name, where: stack?.split('\n').filter((l) => /^\s+at /.test(l)) }, 'unexpected error in a sync');
+      log.error(
+        { grantId: key.grantId, name, where: stack?.split('\n').filter((l) => /^\s+at /.test(l)) },
+        'unexpected error in a sync',
+      );
     }
     if (failure instanceof ProviderError && failure.kind === 'authentication') {
       await grants.refuse(key, secretVersion);
@@ -214,7 +246,8 @@ export class SyncEngine {
       const expiresAt = new Date(this.#clock().getTime() + LEASE_MS);
       const held = await this.#parts.db.engine((sql) => renew(sql, leases, expiresAt));
       for (const [grantId, running] of this.#running) {
-        if (leases.includes(running.lease) && !held.has(grantId)) running.stop.abort(new LeaseLostError('the lease was lost'));
+        if (leases.includes(running.lease) && !held.has(grantId))
+          running.stop.abort(new LeaseLostError('the lease was lost'));
       }
     } catch (error) {
       // The fence in each write decides; a lease that cannot be renewed ends by itself.

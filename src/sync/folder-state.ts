@@ -21,11 +21,25 @@ export interface FolderState {
 }
 
 /** The order in which people miss their mail. */
-const PRIORITY = ['\\Inbox', '\\Sent', '\\Drafts', null, '\\Flagged', '\\Important', '\\Archive', '\\All', '\\Trash', '\\Junk'];
+const PRIORITY = [
+  '\\Inbox',
+  '\\Sent',
+  '\\Drafts',
+  null,
+  '\\Flagged',
+  '\\Important',
+  '\\Archive',
+  '\\All',
+  '\\Trash',
+  '\\Junk',
+];
 
 /** Compares folders: the inbox first, junk last. */
 export function byPriority(a: FolderState, b: FolderState): number {
-  return PRIORITY.indexOf(a.row.specialUse) - PRIORITY.indexOf(b.row.specialUse) || (a.row.path < b.row.path ? -1 : 1);
+  return (
+    PRIORITY.indexOf(a.row.specialUse) - PRIORITY.indexOf(b.row.specialUse) ||
+    (a.row.path < b.row.path ? -1 : 1)
+  );
 }
 
 /** Attributes as the contract shows them (6.3): special use first, then what else the server says. */

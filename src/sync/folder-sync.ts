@@ -77,7 +77,12 @@ async function start(ctx: SyncContext, folder: OpenFolder, state: FolderState): 
 }
 
 /** New mail: everything from the cursor's UIDNEXT on. */
-async function takeNew(ctx: SyncContext, folder: OpenFolder, state: FolderState, cursor: FolderCursor): Promise<void> {
+async function takeNew(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  cursor: FolderCursor,
+): Promise<void> {
   const fresh = await folder.uids(cursor.uidNext, null);
   for (let i = 0; i < fresh.length; i += SLICE) {
     const slice = fresh.slice(i, i + SLICE);
@@ -90,11 +95,17 @@ async function takeNew(ctx: SyncContext, folder: OpenFolder, state: FolderState,
   }
   // UIDNEXT was observed before the search, so the search has seen everything below it.
   const observed = folder.uidNext ?? 0;
-  if (observed > (state.cursor?.uidNext ?? 0)) await advance(ctx, state, (latest) => ({ ...latest, uidNext: observed }));
+  if (observed > (state.cursor?.uidNext ?? 0))
+    await advance(ctx, state, (latest) => ({ ...latest, uidNext: observed }));
 }
 
 /** Flags and deletions among the mails that are stored. */
-async function takeChanges(ctx: SyncContext, folder: OpenFolder, state: FolderState, full: boolean): Promise<boolean> {
+async function takeChanges(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  full: boolean,
+): Promise<boolean> {
   const cursor = state.cursor as FolderCursor;
   const place: Place = { folderId: state.row.id, uidValidity: cursor.uidValidity };
   const from = cursor.backfillUid;
@@ -133,7 +144,13 @@ async function takeChanges(ctx: SyncContext, folder: OpenFolder, state: FolderSt
     state.scannedAt = now.getTime();
     await folder.assertUnchanged();
     await writeFlags(ctx, place, rows);
-    missing = await compare(ctx, folder, state, place, rows.map((r) => r.uid));
+    missing = await compare(
+      ctx,
+      folder,
+      state,
+      place,
+      rows.map((r) => r.uid),
+    );
     compared = true;
   }
   // Before a mail is taken for deleted, a second question must get the same answer.
@@ -153,9 +170,15 @@ async function takeChanges(ctx: SyncContext, folder: OpenFolder, state: FolderSt
 }
 
 /** Without modification sequences all flags must be read: at once in a small folder, else when counts differ or it is time. */
-async function scanDue(ctx: SyncContext, folder: OpenFolder, state: FolderState, now: Date): Promise<boolean> {
+async function scanDue(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  now: Date,
+): Promise<boolean> {
   const cursor = state.cursor as FolderCursor;
-  if (folder.exists <= SMALL_FOLDER || now.getTime() - state.scannedAt >= scanInterval(ctx, folder.exists)) return true;
+  if (folder.exists <= SMALL_FOLDER || now.getTime() - state.scannedAt >= scanInterval(ctx, folder.exists))
+    return true;
   if (cursor.backfillUid > 1) return false;
   const counted = await ctx.writer.db.engine((sql) =>
     countLocations(sql, ctx.writer.scope, cursor.folderId, cursor.uidValidity),
@@ -169,7 +192,11 @@ export function scanInterval(ctx: SyncContext, messages: number): number {
 }
 
 /** Moves the cursor by itself. History moves its own half beside us, so each step starts from the latest word. */
-export async function advance(ctx: SyncContext, state: FolderState, step: (latest: FolderCursor) => FolderCursor): Promise<void> {
+export async function advance(
+  ctx: SyncContext,
+  state: FolderState,
+  step: (latest: FolderCursor) => FolderCursor,
+): Promise<void> {
   await ctx.serial(async () => {
     if (!state.cursor) return;
     const next = step(state.cursor);
@@ -204,7 +231,13 @@ async function compare(
   return stored.filter((uid) => !listed.has(uid));
 }
 
-async function retryFailed(ctx: SyncContext, folder: OpenFolder, state: FolderState, place: Place, now: Date): Promise<void> {
+async function retryFailed(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  place: Place,
+  now: Date,
+): Promise<void> {
   const due = await ctx.writer.db.engine((sql) =>
     dueFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, now, RETRIES),
   );
@@ -219,7 +252,11 @@ async function retryFailed(ctx: SyncContext, folder: OpenFolder, state: FolderSt
   });
 }
 
-async function writeFlags(ctx: SyncContext, place: Place, rows: Parameters<typeof applyFlags>[2]): Promise<void> {
+async function writeFlags(
+  ctx: SyncContext,
+  place: Place,
+  rows: Parameters<typeof applyFlags>[2],
+): Promise<void> {
   for (let i = 0; i < rows.length; i += FLAG_BATCH) {
     const batch = rows.slice(i, i + FLAG_BATCH);
     await ctx.serial(() => applyFlags(ctx.writer, place, batch));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RemoteFolder } from '../providers/provider.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
+import { listCursors } from '../store/folder-cursors.ts';
 import {
   deleteRetiredFolders,
   type FolderRow,
@@ -10,7 +11,6 @@ import {
   retireFolders,
   upsertFolders,
 } from '../store/folders.ts';
-import { listCursors } from '../store/folder-cursors.ts';
 import { assertHeld } from '../store/leases.ts';
 import { countGone, markFolderGone } from '../store/locations.ts';
 import type { Writer } from './apply.ts';
@@ -35,16 +35,18 @@ export async function applyFolderTree(writer: Writer, remote: RemoteFolder[]): P
     const validity = new Map((await listCursors(sql, scope)).map((c) => [c.folderId, c.uidValidity]));
     const ids = identify(scope.grantId, stored, validity, remote);
     const byId = new Map(stored.map((f) => [f.id, f]));
-    const wanted = remote.map((folder): NewFolder => ({
-      id: ids.get(folder.path) as string,
-      path: folder.path,
-      name: clean(folder.name),
-      delimiter: folder.delimiter,
-      parentId: (folder.parentPath && ids.get(folder.parentPath)) || null,
-      specialUse: folder.specialUse,
-      attributes: attributesOf(folder),
-      selectable: folder.selectable,
-    }));
+    const wanted = remote.map(
+      (folder): NewFolder => ({
+        id: ids.get(folder.path) as string,
+        path: folder.path,
+        name: clean(folder.name),
+        delimiter: folder.delimiter,
+        parentId: (folder.parentPath && ids.get(folder.parentPath)) || null,
+        specialUse: folder.specialUse,
+        attributes: attributesOf(folder),
+        selectable: folder.selectable,
+      }),
+    );
     const events: NewEvent[] = [];
     const changed = wanted.filter((folder) => {
       const before = byId.get(folder.id);
@@ -59,8 +61,17 @@ export async function applyFolderTree(writer: Writer, remote: RemoteFolder[]): P
     const kept = new Set(wanted.map((f) => f.id));
     const gone = stored.filter((f) => !kept.has(f.id));
     // A rename chain (a → b, b → c) must not trip over the unique path.
-    await freePaths(sql, scope, changed.flatMap((f) => (byId.has(f.id) ? f.id : [])));
-    await retireFolders(sql, scope, gone.map((f) => f.id), now);
+    await freePaths(
+      sql,
+      scope,
+      changed.flatMap((f) => (byId.has(f.id) ? f.id : [])),
+    );
+    await retireFolders(
+      sql,
+      scope,
+      gone.map((f) => f.id),
+      now,
+    );
     for (const folder of gone) {
       await markFolderGone(sql, scope, folder.id, null, now);
       events.push({ type: 'folder.deleted', objectId: folder.id, data: { name: folder.name } });

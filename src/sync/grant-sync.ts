@@ -52,7 +52,12 @@ export class GrantSync {
     const stop = new AbortController();
     const signal = AbortSignal.any([ctx.signal, stop.signal]);
     try {
-      await Promise.race([this.#live(signal), this.#history(signal), this.#watch(signal), aborted(ctx.signal)]);
+      await Promise.race([
+        this.#live(signal),
+        this.#history(signal),
+        this.#watch(signal),
+        aborted(ctx.signal),
+      ]);
       throw new Error('a part of the sync ended by itself');
     } finally {
       stop.abort();
@@ -130,9 +135,11 @@ export class GrantSync {
     if (!cursor || !status || folder.stale) return 'look';
     const { timings, writer } = this.#ctx;
     const now = writer.clock().getTime();
-    const noModseq = status.highestModseq === null || status.highestModseq === 0 || cursor.highestModseq === 0;
+    const noModseq =
+      status.highestModseq === null || status.highestModseq === 0 || cursor.highestModseq === 0;
     const every = noModseq ? scanInterval(this.#ctx, status.messages ?? 0) : timings.reconcile;
-    if (cursor.backfillUid <= 1 && (!cursor.reconciledAt || now - cursor.reconciledAt.getTime() >= every)) return 'full';
+    if (cursor.backfillUid <= 1 && (!cursor.reconciledAt || now - cursor.reconciledAt.getTime() >= every))
+      return 'full';
     if (
       status.uidValidity !== cursor.uidValidity ||
       status.uidNext === null ||
@@ -218,7 +225,12 @@ export class GrantSync {
     const ids = new Set(rows.map((r) => r.id));
     for (const id of [...this.#folders.keys()]) if (!ids.has(id)) this.#folders.delete(id);
     for (const row of rows) {
-      const state = this.#folders.get(row.id) ?? (await this.#newState(row, cursors?.find((c) => c.folderId === row.id)));
+      const state =
+        this.#folders.get(row.id) ??
+        (await this.#newState(
+          row,
+          cursors?.find((c) => c.folderId === row.id),
+        ));
       state.row = row;
       state.status = status.get(row.path) ?? null;
       this.#folders.set(row.id, state);
@@ -228,8 +240,18 @@ export class GrantSync {
   async #newState(row: FolderRow, cursor: FolderState['cursor'] | undefined): Promise<FolderState> {
     const { writer } = this.#ctx;
     const rematching =
-      cursor != null && (await writer.db.engine((sql) => hasOlderValidity(sql, writer.scope, row.id, cursor.uidValidity)));
-    return { row, cursor: cursor ?? null, status: null, seen: null, history: null, rematching, stale: false, scannedAt: 0 };
+      cursor != null &&
+      (await writer.db.engine((sql) => hasOlderValidity(sql, writer.scope, row.id, cursor.uidValidity)));
+    return {
+      row,
+      cursor: cursor ?? null,
+      status: null,
+      seen: null,
+      history: null,
+      rematching,
+      stale: false,
+      scannedAt: 0,
+    };
   }
 
   #byPath(path: string): FolderState | undefined {

@@ -1,7 +1,7 @@
 import type { OpenFolder } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
-import { markFolderGone } from '../store/locations.ts';
 import { assertHeld } from '../store/leases.ts';
+import { markFolderGone } from '../store/locations.ts';
 import type { SyncContext } from './context.ts';
 import { byPriority, type FolderState } from './folder-state.ts';
 import { advance, concernsFolder } from './folder-sync.ts';
@@ -62,7 +62,12 @@ async function takeTurn(ctx: SyncContext, state: FolderState): Promise<boolean> 
 }
 
 /** Reads one slice while the one before is parsed and stored. */
-async function takeSlices(ctx: SyncContext, folder: OpenFolder, state: FolderState, history: number[]): Promise<void> {
+async function takeSlices(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  history: number[],
+): Promise<void> {
   let storing: Promise<void> = Promise.resolve();
   for (let n = 0; n < SLICES_PER_TURN && history.length > 0; n += 1) {
     const slice = history.slice(-SLICE).reverse();

@@ -106,7 +106,12 @@ async function matchKnown(
   return unknown;
 }
 
-async function fetchAll(ctx: SyncContext, folder: OpenFolder, place: Place, uids: number[]): Promise<RemoteMessage[]> {
+async function fetchAll(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  place: Place,
+  uids: number[],
+): Promise<RemoteMessage[]> {
   if (uids.length === 0) return [];
   const fetched: RemoteMessage[] = [];
   try {
@@ -118,7 +123,12 @@ async function fetchAll(ctx: SyncContext, folder: OpenFolder, place: Place, uids
     // The connection broke over one of them: next time they are watched.
     if (!ctx.signal.aborted) {
       const have = new Set(fetched.map((m) => m.uid));
-      await note(ctx, place, uids.filter((uid) => !have.has(uid)), 'connection');
+      await note(
+        ctx,
+        place,
+        uids.filter((uid) => !have.has(uid)),
+        'connection',
+      );
     }
     throw error;
   }
@@ -130,8 +140,14 @@ async function prepare(ctx: SyncContext, messages: RemoteMessage[]): Promise<Arr
   const whole = messages.map((m) => (m.truncated ? Buffer.alloc(0) : m.raw));
   const [mails, copies] = await Promise.all([
     ctx.parser.prepare(raws),
-    storeRawCopies(ctx.blobs, ctx.writer.scope.grantId, whole, ctx.writer.clock(), ctx.rawRetentionDays, (error) =>
-      ctx.log.warn({ code: (error as NodeJS.ErrnoException).code }, 'raw copies could not be stored'),
+    storeRawCopies(
+      ctx.blobs,
+      ctx.writer.scope.grantId,
+      whole,
+      ctx.writer.clock(),
+      ctx.rawRetentionDays,
+      (error) =>
+        ctx.log.warn({ code: (error as NodeJS.ErrnoException).code }, 'raw copies could not be stored'),
     ),
   ]);
   return messages.map((message, i): Arrival => {
@@ -185,6 +201,9 @@ async function note(ctx: SyncContext, place: Place, uids: number[], reason: stri
   );
   if (parked > 0) {
     ctx.metrics.parked(parked);
-    ctx.log.error({ grantId: writer.scope.grantId, folderId: place.folderId, parked }, 'mails resist and are parked');
+    ctx.log.error(
+      { grantId: writer.scope.grantId, folderId: place.folderId, parked },
+      'mails resist and are parked',
+    );
   }
 }

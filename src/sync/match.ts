@@ -97,7 +97,7 @@ export function matchByHeader(
 ): Candidate | null {
   const same = candidates.filter((c) => c.fingerprint.subarray(0, 16).equals(copy.headerDigest));
   const only = same.length === 1 ? same[0] : undefined;
-  return only && only.hasMessageId && only.size === copy.size && only.date === copy.internalDate ? only : null;
+  return only?.hasMessageId && only.size === copy.size && only.date === copy.internalDate ? only : null;
 }
 
 function sameRemote(stored: string | null, given: string | null): boolean {

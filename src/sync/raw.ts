@@ -17,8 +17,14 @@ export interface RawParts {
 
 /** Reads a mail, or a byte range of it, from the provider, from whichever copy is still there. */
 export function rawSource(parts: RawParts) {
-  return async (scope: Scope, messageId: string, range: { offset: number; length: number } | null): Promise<Readable> => {
-    const locations = await parts.db.tenant(scope.applicationId, (sql) => findLocations(sql, scope, messageId));
+  return async (
+    scope: Scope,
+    messageId: string,
+    range: { offset: number; length: number } | null,
+  ): Promise<Readable> => {
+    const locations = await parts.db.tenant(scope.applicationId, (sql) =>
+      findLocations(sql, scope, messageId),
+    );
     const opened = await parts.mailbox(scope);
     if (!opened || locations.length === 0) {
       await opened?.release();
@@ -33,7 +39,8 @@ export function rawSource(parts: RawParts) {
         return stream;
       } catch (error) {
         last = error;
-        if (!(error instanceof ProviderError) || (error.kind !== 'no_folder' && error.kind !== 'changed')) break;
+        if (!(error instanceof ProviderError) || (error.kind !== 'no_folder' && error.kind !== 'changed'))
+          break;
       }
     }
     await release();

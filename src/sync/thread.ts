@@ -36,15 +36,17 @@ export async function placeInThreads(
   scope: Scope,
   messages: { id: string; mail: PreparedMail; date: number }[],
 ): Promise<Placed> {
-  const mails = messages.map(({ id, mail, date }): ThreadMail => ({
-    id,
-    keys: mail.threadKeys,
-    subjectKey: mail.subjectKey,
-    isReply: mail.isReply,
-    hasReferences: mail.references.length > 0 || mail.inReplyTo !== null,
-    date,
-    participants: mail.participants.slice(0, MAX_PARTICIPANTS),
-  }));
+  const mails = messages.map(
+    ({ id, mail, date }): ThreadMail => ({
+      id,
+      keys: mail.threadKeys,
+      subjectKey: mail.subjectKey,
+      isReply: mail.isReply,
+      hasReferences: mail.references.length > 0 || mail.inReplyTo !== null,
+      date,
+      participants: mail.participants.slice(0, MAX_PARTICIPANTS),
+    }),
+  );
   const knownKeys = await findThreadsByKey(sql, scope, [...new Set(mails.flatMap((m) => m.keys))]);
   const candidates = await subjectCandidates(sql, scope, mails);
   const known = new Set([...knownKeys.values(), ...[...candidates.values()].flat().map((c) => c.threadId)]);
@@ -68,7 +70,11 @@ export async function placeInThreads(
   };
 }
 
-async function subjectCandidates(sql: Sql, scope: Scope, mails: ThreadMail[]): Promise<Map<string, SubjectCandidate[]>> {
+async function subjectCandidates(
+  sql: Sql,
+  scope: Scope,
+  mails: ThreadMail[],
+): Promise<Map<string, SubjectCandidate[]>> {
   const wanted = mails.flatMap((m) => (m.subjectKey ? { subjectKey: m.subjectKey, date: m.date } : []));
   const rows = await findSubjectCandidates(sql, scope, wanted, SUBJECT_WINDOW, MAX_SUBJECT_CANDIDATES);
   const found = new Map<string, SubjectCandidate[]>();

@@ -19,8 +19,20 @@ export interface TestMailquay {
   /** Connects an IMAP mailbox on loopback and returns the grant's id. */
   connect(account: Login): Promise<string>;
   /** GET, as JSON. */
-  get<T = { data: never; next_cursor?: string }>(path: string, key?: string): Promise<{ status: number; body: T; text: string }>;
-  call(method: string, path: string, body?: unknown, key?: string): Promise<{ status: number; body: { data?: never; error?: { type: string; message: string } }; text: string }>;
+  get<T = { data: never; next_cursor?: string }>(
+    path: string,
+    key?: string,
+  ): Promise<{ status: number; body: T; text: string }>;
+  call(
+    method: string,
+    path: string,
+    body?: unknown,
+    key?: string,
+  ): Promise<{
+    status: number;
+    body: { data?: never; error?: { type: string; message: string } };
+    text: string;
+  }>;
   /** Reads from the database past every wall. */
   sql<T>(text: string, values?: unknown[]): Promise<T[]>;
   /** Waits until the first sync of a grant is complete. */
@@ -64,7 +76,13 @@ export async function startMailquay(
     connect: async ({ username, password, port }) => {
       const { status, body, text } = await self.call('POST', '/v3/connect/custom', {
         provider: 'imap',
-        settings: { imap_username: username, imap_password: password, imap_host: '127.0.0.1', imap_port: port, imap_security: 'none' },
+        settings: {
+          imap_username: username,
+          imap_password: password,
+          imap_host: '127.0.0.1',
+          imap_port: port,
+          imap_security: 'none',
+        },
       });
       if (status !== 201) throw new Error(`connect answered ${status}: ${text}`);
       return (body as unknown as { data: { id: string } }).data.id;
@@ -77,17 +95,24 @@ export async function startMailquay(
     call: async (method, path, body, key = apiKey) => {
       const response = await fetch(self.origin + path, {
         method,
-        headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${key}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
         body: body === undefined ? undefined : JSON.stringify(body),
       });
       const text = await response.text();
       return { status: response.status, body: parse(text), text };
     },
-    sql: <T>(text: string, values?: unknown[]) => self.server.instance.database.db.engine((sql) => sql.rows<T>(text, values)),
+    sql: <T>(text: string, values?: unknown[]) =>
+      self.server.instance.database.db.engine((sql) => sql.rows<T>(text, values)),
     synced: (grantId) =>
       eventually(async () => {
-        const [row] = await self.sql<{ phase: string }>('SELECT phase FROM sync_states WHERE grant_id = $1', [grantId]);
-        if (row?.phase !== 'live') throw new Error(`the first sync is not complete (${row?.phase ?? 'not begun'})`);
+        const [row] = await self.sql<{ phase: string }>('SELECT phase FROM sync_states WHERE grant_id = $1', [
+          grantId,
+        ]);
+        if (row?.phase !== 'live')
+          throw new Error(`the first sync is not complete (${row?.phase ?? 'not begun'})`);
       }, 60_000),
     restart: async () => {
       await self.server.stop();

@@ -7,7 +7,10 @@ import type { ImapSecret, ImapSettings } from './settings.ts';
 /** What a provider needs from outside to dial a host that a user named. */
 export interface Dialer {
   /** The addresses that may be dialled for a host; throws ProviderError when there is none. */
-  resolve(host: string, options?: { plainText?: boolean }): Promise<{ address: string; servername: string | undefined }[]>;
+  resolve(
+    host: string,
+    options?: { plainText?: boolean },
+  ): Promise<{ address: string; servername: string | undefined }[]>;
 }
 
 /** TCP, TLS and greeting together, in ms. */
@@ -102,7 +105,12 @@ export async function withDeadline<T>(
       reject(error);
     };
     timer = setTimeout(
-      () => end(new ProviderError('network', `The server did not finish in ${ms / 1000} s: ${what}.`, { code: 'ETIMEDOUT' })),
+      () =>
+        end(
+          new ProviderError('network', `The server did not finish in ${ms / 1000} s: ${what}.`, {
+            code: 'ETIMEDOUT',
+          }),
+        ),
       ms,
     );
     onAbort = () => end(signal.reason);
@@ -150,7 +158,11 @@ export function connectionEnd(client: ImapFlow): Promise<never> {
       cause = error;
     });
     client.on('close', () =>
-      reject(cause ? toProviderError(cause) : new ProviderError('network', client.byeReason || 'The server closed the connection.')),
+      reject(
+        cause
+          ? toProviderError(cause)
+          : new ProviderError('network', client.byeReason || 'The server closed the connection.'),
+      ),
     );
   });
   broken.catch(() => {});

@@ -15,9 +15,23 @@ interface ImapFailure {
 }
 
 /** Response codes with which a server asks for patience (RFC 5530, RFC 9051, and Microsoft's and Google's THROTTLED). */
-const BUSY_CODES = new Set(['THROTTLED', 'UNAVAILABLE', 'INUSE', 'OVERQUOTA', 'LIMIT', 'SERVERBUG', 'CONTACTADMIN']);
+const BUSY_CODES = new Set([
+  'THROTTLED',
+  'UNAVAILABLE',
+  'INUSE',
+  'OVERQUOTA',
+  'LIMIT',
+  'SERVERBUG',
+  'CONTACTADMIN',
+]);
 /** Response codes of a refused login (RFC 5530). */
-const LOGIN_CODES = new Set(['AUTHENTICATIONFAILED', 'AUTHORIZATIONFAILED', 'EXPIRED', 'PRIVACYREQUIRED', 'NOPERM']);
+const LOGIN_CODES = new Set([
+  'AUTHENTICATIONFAILED',
+  'AUTHORIZATIONFAILED',
+  'EXPIRED',
+  'PRIVACYREQUIRED',
+  'NOPERM',
+]);
 /** Longest piece of a server's text that is passed on. */
 const MAX_RESPONSE_CHARS = 1_000;
 
@@ -55,7 +69,8 @@ function kindOf(failure: ImapFailure, code: string | undefined): ProviderErrorKi
   if (isTls(failure)) return 'tls';
   if (failure.responseStatus === 'NO' || failure.responseStatus === 'BAD') return 'protocol';
   if (code?.startsWith('Parser') || code === 'TooManyTokens' || code === 'LineTooLarge') return 'protocol';
-  if (code === 'LiteralTooLarge' || code === 'ResponseTooLarge' || code === 'UnexpectedTag') return 'protocol';
+  if (code === 'LiteralTooLarge' || code === 'ResponseTooLarge' || code === 'UnexpectedTag')
+    return 'protocol';
   return 'network';
 }
 

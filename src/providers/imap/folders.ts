@@ -8,14 +8,27 @@ const STATUS_TIMEOUT_MS = 60_000;
 /** Without LIST-STATUS each folder costs a command; more folders than this are looked at when they are opened. */
 const MAX_STATUS_COMMANDS = 1_000;
 
-const STATUS_ITEMS = { messages: true, uidNext: true, uidValidity: true, unseen: true, highestModseq: true } as const;
+const STATUS_ITEMS = {
+  messages: true,
+  uidNext: true,
+  uidValidity: true,
+  unseen: true,
+  highestModseq: true,
+} as const;
 
 /** Special uses in the spelling of RFC 6154, by their lower-case form. */
 const SPECIAL_USES = new Map(
-  ['\\Inbox', '\\Sent', '\\Drafts', '\\Trash', '\\Junk', '\\Archive', '\\All', '\\Flagged', '\\Important'].map((use) => [
-    use.toLowerCase(),
-    use,
-  ]),
+  [
+    '\\Inbox',
+    '\\Sent',
+    '\\Drafts',
+    '\\Trash',
+    '\\Junk',
+    '\\Archive',
+    '\\All',
+    '\\Flagged',
+    '\\Important',
+  ].map((use) => [use.toLowerCase(), use]),
 );
 
 /** Lists all folders of the personal namespace with a cheap observation of each. */
@@ -28,7 +41,8 @@ export async function listFolders(client: ImapFlow, signal: AbortSignal): Promis
   let commands = 0;
   for (const entry of listed) {
     // A name that is no Unicode cannot be stored, nor shown.
-    if (!entry.path || seen.has(entry.path) || !entry.path.isWellFormed() || entry.path.includes('\0')) continue;
+    if (!entry.path || seen.has(entry.path) || !entry.path.isWellFormed() || entry.path.includes('\0'))
+      continue;
     seen.add(entry.path);
     const selectable = !hasFlag(entry, '\\noselect') && !hasFlag(entry, '\\nonexistent');
     let status = readStatus(entry.status);
@@ -51,8 +65,14 @@ export async function listFolders(client: ImapFlow, signal: AbortSignal): Promis
 }
 
 /** STATUS of one folder, or null when the server will not say. */
-export async function statusOf(client: ImapFlow, path: string, signal: AbortSignal): Promise<FolderStatus | null> {
-  const status = await withDeadline(client, STATUS_TIMEOUT_MS, signal, 'STATUS', () => client.status(path, STATUS_ITEMS));
+export async function statusOf(
+  client: ImapFlow,
+  path: string,
+  signal: AbortSignal,
+): Promise<FolderStatus | null> {
+  const status = await withDeadline(client, STATUS_TIMEOUT_MS, signal, 'STATUS', () =>
+    client.status(path, STATUS_ITEMS),
+  );
   return readStatus(status);
 }
 

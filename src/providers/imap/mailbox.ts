@@ -85,12 +85,18 @@ export class ImapMailbox implements Mailbox {
     // The selected folder releases its connection when the stream has ended, however it ends.
     try {
       if (folder.uidValidity !== location.uidValidity) {
-        throw new ProviderError('changed', 'The folder has a new UIDVALIDITY; its messages are being matched anew.');
+        throw new ProviderError(
+          'changed',
+          'The folder has a new UIDVALIDITY; its messages are being matched anew.',
+        );
       }
       if (!(folder instanceof SelectedFolder)) throw new Error('not an IMAP folder');
-      const stream = Readable.from(folder.raw(location.uid, range ?? { offset: 0, length: MAX_MESSAGE_BYTES }), {
-        objectMode: false,
-      });
+      const stream = Readable.from(
+        folder.raw(location.uid, range ?? { offset: 0, length: MAX_MESSAGE_BYTES }),
+        {
+          objectMode: false,
+        },
+      );
       stream.once('close', () => void folder.close());
       return stream;
     } catch (error) {
@@ -124,7 +130,8 @@ export class ImapMailbox implements Mailbox {
     for (;;) {
       signal.throwIfAborted();
       const idle = this.#work.find((w) => !w.busy && w.client?.usable) ?? this.#work.find((w) => !w.busy);
-      const work = idle ?? (this.#work.length < this.#maxWork ? { client: null, busy: false, timer: undefined } : null);
+      const work =
+        idle ?? (this.#work.length < this.#maxWork ? { client: null, busy: false, timer: undefined } : null);
       if (work) {
         if (!idle) this.#work.push(work);
         work.busy = true;

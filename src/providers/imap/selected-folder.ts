@@ -48,7 +48,13 @@ export class SelectedFolder implements OpenFolder {
   readonly #signal: AbortSignal;
   readonly #release: () => void;
 
-  constructor(client: ImapFlow, path: string, observed: Observation, signal: AbortSignal, release: () => void) {
+  constructor(
+    client: ImapFlow,
+    path: string,
+    observed: Observation,
+    signal: AbortSignal,
+    release: () => void,
+  ) {
     this.#client = client;
     this.#signal = signal;
     this.#release = release;
@@ -63,7 +69,12 @@ export class SelectedFolder implements OpenFolder {
 
   async newestUids(count: number): Promise<number[]> {
     if (this.exists === 0) return [];
-    const rows = await this.#collect(`${Math.max(1, this.exists - count + 1)}:*`, { uid: true }, false, SCAN_TIMEOUT_MS);
+    const rows = await this.#collect(
+      `${Math.max(1, this.exists - count + 1)}:*`,
+      { uid: true },
+      false,
+      SCAN_TIMEOUT_MS,
+    );
     return uniqueUids(rows);
   }
 
@@ -105,10 +116,20 @@ export class SelectedFolder implements OpenFolder {
       const rows =
         this.exists === 0 && !this.tellsVanished
           ? []
-          : await this.#collect(`${from}:${to}`, { uid: true, flags: true }, true, SCAN_TIMEOUT_MS, BigInt(sinceModseq));
+          : await this.#collect(
+              `${from}:${to}`,
+              { uid: true, flags: true },
+              true,
+              SCAN_TIMEOUT_MS,
+              BigInt(sinceModseq),
+            );
       let highestModseq = 0;
       for (const row of rows) highestModseq = Math.max(highestModseq, Number(row.modseq ?? 0));
-      return { flags: flagRows(rows, from, to), vanished: this.tellsVanished ? vanished : null, highestModseq };
+      return {
+        flags: flagRows(rows, from, to),
+        vanished: this.tellsVanished ? vanished : null,
+        highestModseq,
+      };
     } finally {
       this.#client.off('vanished', onVanished);
     }
@@ -116,10 +137,21 @@ export class SelectedFolder implements OpenFolder {
 
   async identities(uids: number[]): Promise<RemoteIdentity[]> {
     const asked = new Set(uids);
-    const query: FetchQueryObject = { uid: true, flags: true, internalDate: true, size: true, headers: !this.stableIds };
+    const query: FetchQueryObject = {
+      uid: true,
+      flags: true,
+      internalDate: true,
+      size: true,
+      headers: !this.stableIds,
+    };
     const identities: RemoteIdentity[] = [];
     for (let i = 0; i < uids.length; i += CHUNK_MESSAGES) {
-      const rows = await this.#collect(uidSet(uids.slice(i, i + CHUNK_MESSAGES)), query, true, FETCH_TIMEOUT_MS);
+      const rows = await this.#collect(
+        uidSet(uids.slice(i, i + CHUNK_MESSAGES)),
+        query,
+        true,
+        FETCH_TIMEOUT_MS,
+      );
       for (const row of rows) {
         if (!row.uid || !asked.delete(row.uid) || !row.flags) continue;
         identities.push({
@@ -151,7 +183,8 @@ export class SelectedFolder implements OpenFolder {
         // Fewer rows than asked for, without an error: ask again for this one alone.
         const alone = (await this.#fetchWhole([uid], sizes.get(uid) ?? 0)).get(uid);
         if (alone) yield alone;
-        else if ((await this.present([uid])).length > 0) yield { uid, unreadable: 'the server lists the message but does not send it' };
+        else if ((await this.present([uid])).length > 0)
+          yield { uid, unreadable: 'the server lists the message but does not send it' };
       }
     }
   }
@@ -161,7 +194,12 @@ export class SelectedFolder implements OpenFolder {
     const end = range.offset + range.length;
     for (let at = range.offset; at < end; ) {
       const want = Math.min(RAW_PIECE_BYTES, end - at);
-      const rows = await this.#collect(`${uid}`, { uid: true, source: { start: at, maxLength: want } }, true, FETCH_TIMEOUT_MS);
+      const rows = await this.#collect(
+        `${uid}`,
+        { uid: true, source: { start: at, maxLength: want } },
+        true,
+        FETCH_TIMEOUT_MS,
+      );
       const piece = rows.find((row) => row.uid === uid && row.source)?.source;
       if (!piece) throw new ProviderError('no_folder', 'The message is no longer there.');
       if (piece.length > 0) yield piece;
@@ -174,10 +212,15 @@ export class SelectedFolder implements OpenFolder {
   async assertUnchanged(): Promise<void> {
     // An untagged UIDVALIDITY in mid-session does not reach the client library: ask.
     // For UIDVALIDITY only: the counts of STATUS would pass for news that the session has already told.
-    const status = await this.#command(FETCH_TIMEOUT_MS, 'STATUS', () => this.#client.status(this.path, { uidValidity: true }));
-    const now = status && status.uidValidity ? Number(status.uidValidity) : this.uidValidity;
+    const status = await this.#command(FETCH_TIMEOUT_MS, 'STATUS', () =>
+      this.#client.status(this.path, { uidValidity: true }),
+    );
+    const now = status?.uidValidity ? Number(status.uidValidity) : this.uidValidity;
     if (now !== this.uidValidity) {
-      throw new ProviderError('changed', `UIDVALIDITY of a folder changed from ${this.uidValidity} to ${now}.`);
+      throw new ProviderError(
+        'changed',
+        `UIDVALIDITY of a folder changed from ${this.uidValidity} to ${now}.`,
+      );
     }
   }
 
@@ -204,7 +247,9 @@ export class SelectedFolder implements OpenFolder {
         remoteId: row.emailId || null,
         internalDate: unixSeconds(row.internalDate),
         raw: row.source,
-        truncated: head ? `the message has ${bytes} bytes, more than the ${MAX_MESSAGE_BYTES} that are read` : null,
+        truncated: head
+          ? `the message has ${bytes} bytes, more than the ${MAX_MESSAGE_BYTES} that are read`
+          : null,
       });
     }
     return read;

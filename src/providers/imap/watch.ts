@@ -1,7 +1,7 @@
 import type { ImapFlow } from 'imapflow';
 import type { Hint } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { type ImapHooks, connectionEnd, withDeadline } from './connection.ts';
+import { connectionEnd, type ImapHooks, withDeadline } from './connection.ts';
 import { select } from './select.ts';
 import { SelectedFolder } from './selected-folder.ts';
 
@@ -36,9 +36,11 @@ export class Watcher {
     this.#signal.addEventListener('abort', stop, { once: true });
     try {
       await select(client, this.path, this.#signal, () => {});
-      const changed = (what: 'arrivals' | 'state') => () => this.#onHint({ kind: 'changed', path: this.path, what });
+      const changed = (what: 'arrivals' | 'state') => () =>
+        this.#onHint({ kind: 'changed', path: this.path, what });
       this.#hearExists(changed('arrivals'));
-      for (const event of ['expunge', 'flags', 'vanished', 'highestModseq']) client.on(event, changed('state'));
+      for (const event of ['expunge', 'flags', 'vanished', 'highestModseq'])
+        client.on(event, changed('state'));
       const all = await this.#notifyAll();
       this.ready = true;
       onReady();
