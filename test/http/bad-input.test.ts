@@ -41,7 +41,7 @@ const broken = applicationRoute({
 
 beforeAll(async () => {
   api = await startApi({
-    extraRoutes: [echo, broken],
+    extraRoutes: () => [echo, broken],
     timeouts: { headers: 700, request: 1_500, check: 100 },
   });
   app = await addApplication(api.database.db, 'one');

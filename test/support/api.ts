@@ -19,6 +19,7 @@ import { createServer, type Timeouts } from '../../src/http/server.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { FileBlobStore } from '../../src/store/blobs/files.ts';
+import type { Database } from '../../src/store/database.ts';
 import { Nylas } from './nylas.ts';
 import { openTestDatabase, type TestDatabase } from './test-database.ts';
 
@@ -40,7 +41,7 @@ export interface TestApi {
 }
 
 export async function startApi(
-  options: { timeouts?: Partial<Timeouts>; extraRoutes?: Route[] } = {},
+  options: { timeouts?: Partial<Timeouts>; extraRoutes?: (db: Database) => Route[] } = {},
 ): Promise<TestApi> {
   const database = await openTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'mailquay-blobs-'));
@@ -65,7 +66,7 @@ export async function startApi(
     ...folderRoutes(parts),
     ...attachmentRoutes(parts),
     ...healthRoutes(parts),
-    ...(options.extraRoutes ?? []),
+    ...(options.extraRoutes?.(database.db) ?? []),
   ];
   const app = createServer({ db: database.db, log, metrics, routes, timeouts: options.timeouts });
   await app.listen({ host: '127.0.0.1', port: 0 });
