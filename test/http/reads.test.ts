@@ -101,6 +101,37 @@ describe('messages', () => {
     expect(Object.keys(json.data).every((name) => name in Message.properties)).toBe(true);
   });
 
+  it('have bodies of every size, and pages that end early when they grow too large', async () => {
+    const sizes = [0, 10_000, 300_000, 9_000_000, 9_000_000, 9_000_000];
+    for (const [index, size] of sizes.entries()) {
+      const body = 'x'.repeat(size);
+      await addMessage(api.database.db, box, {
+        id: `size-${index}`,
+        threadId: 'sizes',
+        date: START - 99_999,
+        body,
+      });
+    }
+    const seen: number[] = [];
+    const pages: number[] = [];
+    let token = '';
+    do {
+      const { json } = await get(`messages?thread_id=sizes&page_token=${token}`);
+      pages.push(json.data.length);
+      seen.push(...json.data.map((m: { body: string }) => m.body.length));
+      token = json.next_cursor ?? '';
+    } while (token);
+    expect(seen).toEqual([...sizes].reverse());
+    expect(pages).toEqual([2, 4]);
+    await api.database.db.tenant(app.id, async (sql) => {
+      await sql.run(`DELETE FROM message_locations WHERE grant_id = $1 AND message_id LIKE 'size-%'`, [
+        box.grantId,
+      ]);
+      await sql.run(`DELETE FROM messages WHERE grant_id = $1 AND thread_id = 'sizes'`, [box.grantId]);
+      await sql.run(`DELETE FROM threads WHERE grant_id = $1 AND id = 'sizes'`, [box.grantId]);
+    });
+  });
+
   it('come with the headers that are asked for', async () => {
     const id = box.messages[0]!.id;
     const all = (await get(`messages/${id}?fields=include_headers`)).json.data.headers;

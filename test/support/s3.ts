@@ -100,7 +100,10 @@ function sendObject(request: IncomingMessage, response: ServerResponse, object: 
     return;
   }
   const start = Number(range[1]);
-  if (start >= object.length) return fail(response, 416, 'InvalidRange');
+  if (start >= object.length) {
+    fail(response, 416, 'InvalidRange');
+    return;
+  }
   const part = object.subarray(start, Number(range[2]) + 1);
   response.writeHead(206, {
     'content-length': part.length,

@@ -42,15 +42,19 @@ export async function listThreadRows(
   after: { date: number; id: string } | null,
   limit: number,
 ): Promise<ThreadRow[]> {
+  // Two statements rather than one that asks `IS NULL OR`: only a plain condition may start from the folder.
+  const inFolders = filter.folderIds
+    ? `AND t.id IN (SELECT m.thread_id FROM message_locations l
+         JOIN messages m ON m.grant_id = l.grant_id AND m.id = l.message_id
+         WHERE l.grant_id = $2 AND l.folder_id = ANY($12) AND l.gone_at IS NULL)`
+    : 'AND $12::text[] IS NULL';
   return sql.rows<ThreadRow>(
-    `${SELECT} AND (t.latest_date, t.id) < ($3::bigint, $4::text)
+    `${SELECT} ${inFolders} AND (t.latest_date, t.id) < ($3::bigint, $4::text)
        AND ($6::boolean IS NULL OR (t.unread_count > 0) = $6)
        AND ($7::boolean IS NULL OR (t.starred_count > 0) = $7)
        AND ($8::boolean IS NULL OR t.has_attachments = $8)
        AND ($9::text IS NULL OR position(lower($9) IN lower(t.subject)) > 0)
        AND ($10::bigint IS NULL OR t.latest_date > $10) AND ($11::bigint IS NULL OR t.latest_date < $11)
-       AND ($12::text[] IS NULL OR EXISTS (SELECT 1 FROM messages m
-         WHERE m.grant_id = $2 AND m.thread_id = t.id AND m.folder_ids && $12))
        AND ($13::text[] IS NULL OR EXISTS (SELECT 1 FROM messages m
          WHERE m.grant_id = $2 AND m.thread_id = t.id AND m.participants && $13))
      ORDER BY t.latest_date DESC, t.id DESC LIMIT $5`,
