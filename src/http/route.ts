@@ -5,7 +5,7 @@ import type { Grant } from '../store/grants.ts';
 import type { Answer } from './answer.ts';
 import type { Principal } from './auth.ts';
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The `:names` of a path template, each a decoded string. */
 type PathParams<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`

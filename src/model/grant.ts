@@ -1,8 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { OneOf, UnixSeconds, Uuid } from './scalars.ts';
 
-export const GrantStatus = OneOf(['valid', 'invalid']);
-export type GrantStatus = Static<typeof GrantStatus>;
+const GrantStatus = OneOf(['valid', 'invalid']);
 
 /** One connected mailbox. `settings` never holds a secret. */
 export const Grant = Type.Object(

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
 /** What the stand-in was asked to do wrong. */
-export interface S3Faults {
+interface S3Faults {
   /** So many of the next requests are answered with 503. */
   busy: number;
   /** So many of the next connections are cut without an answer. */

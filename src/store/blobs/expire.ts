@@ -2,11 +2,6 @@ import type { BlobStore } from './blob-store.ts';
 
 const DAY_MS = 86_400_000;
 
-/** The folder of raw copies that are stored on a day, for the key of a new object. */
-export function rawDay(grantId: string, now: Date): string {
-  return `raw/${grantId}/${now.toISOString().slice(0, 10)}/`;
-}
-
 /**
  * Deletes the days of raw copies that have wholly passed the retention. Nobody reads an object that old: readers
  * look at when it was stored. Returns the folders that were deleted.
