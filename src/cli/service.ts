@@ -8,6 +8,7 @@ import type { Mailbox } from '../providers/provider.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 import { FileBlobStore } from '../store/blobs/files.ts';
 import { S3BlobStore } from '../store/blobs/s3.ts';
+import { GrantListener } from '../store/grant-signals.ts';
 import type { Scope } from '../store/scope.ts';
 import { Chores } from '../sync/chores.ts';
 import type { SyncTimings } from '../sync/context.ts';
@@ -23,7 +24,7 @@ export interface Services {
   engine: SyncEngine;
   /** A grant's mailbox for one read: the one of its running sync, or one of its own. */
   mailbox(scope: Scope): Promise<{ mailbox: Mailbox; release: () => Promise<void> } | null>;
-  start(): void;
+  start(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -63,6 +64,10 @@ export function composeServices(instance: Instance, timings?: Partial<SyncTiming
     },
   });
   const chores = new Chores({ db, blobs, log, rawRetentionDays: config.rawRetentionDays });
+  const listener = new GrantListener(database.target, (grantId) => {
+    engine.grantChanged(grantId);
+    chores.wake();
+  });
   return {
     blobs,
     metrics,
@@ -74,10 +79,6 @@ export function composeServices(instance: Instance, timings?: Partial<SyncTiming
       log,
       imap: imapVerifier(egress),
       dnsServers: config.dnsServers,
-      onGrantChanged: (grantId) => {
-        engine.grantChanged(grantId);
-        chores.wake();
-      },
     },
     mailbox: async (scope) => {
       const running = engine.mailboxOf(scope.grantId);
@@ -87,11 +88,13 @@ export function composeServices(instance: Instance, timings?: Partial<SyncTiming
       const mailbox = openMailbox(loaded.account);
       return { mailbox, release: () => mailbox.close() };
     },
-    start: () => {
+    start: async () => {
+      await listener.start();
       engine.start();
       chores.start();
     },
     stop: async () => {
+      await listener.stop();
       await Promise.all([engine.stop(), chores.stop()]);
       await parser.close();
     },

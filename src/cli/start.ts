@@ -59,7 +59,7 @@ export async function startServer(
       routes: await routesOf(instance, services),
     });
     await listen(app, config);
-    services.start();
+    await services.start();
     const { address, port } = app.server.address() as AddressInfo;
     const host = address.includes(':') ? `[${address}]` : address;
     return { origin: `http://${host}:${port}`, instance, services, newKey, stop };

@@ -14,8 +14,6 @@ export interface ConnectContext {
   imap: ImapVerifier;
   /** DNS servers for autoconfiguration; empty means the system's. */
   dnsServers: string[];
-  /** Called after the commit when a grant is new, has new credentials, or is gone, so that its sync follows at once. */
-  onGrantChanged(grantId: string): void;
 }
 
 /** The two logins of an IMAP account. Each throws a ProviderError with the server's words. */

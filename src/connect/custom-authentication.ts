@@ -69,7 +69,6 @@ export async function customAuthentication(
     }),
   );
   ctx.log.info({ grant: grant.id, application: applicationId }, 'mailbox authenticated');
-  ctx.onGrantChanged(grant.id);
   return grant;
 }
 

@@ -91,7 +91,6 @@ export async function updateGrant(
     await writeGrantEvent(sql, 'updated', updated);
     return updated;
   });
-  ctx.onGrantChanged(id);
   return grant;
 }
 
@@ -121,7 +120,6 @@ export async function deleteGrant(ctx: ConnectContext, applicationId: string, id
     await writeGrantEvent(sql, 'deleted', grant);
   });
   ctx.log.info({ grant: id, application: applicationId }, 'grant deleted');
-  ctx.onGrantChanged(id);
 }
 
 /**

@@ -5,7 +5,8 @@ import {
   type ImapSettings,
   type Security,
 } from '../providers/imap/settings.ts';
-import { type Autoconfig, autoconfigure } from './autoconfig/autoconfigure.ts';
+import { autoconfigure } from './autoconfig/autoconfigure.ts';
+import type { Autoconfig } from './autoconfig/servers.ts';
 import type { ConnectContext } from './context.ts';
 import { domainOf, isAddress } from './email.ts';
 import type { Fields } from './fields.ts';

@@ -55,7 +55,6 @@ beforeAll(async () => {
     log,
     imap: imapVerifier(egress),
     dnsServers: ['127.0.0.1:1'],
-    onGrantChanged: () => {},
   };
   const limit = new RateLimit(50, 1);
   const parts = { connect, limit };

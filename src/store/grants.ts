@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Sql } from './database.ts';
+import { signalGrant } from './grant-signals.ts';
+import { revokeLease } from './leases.ts';
 
 /** One connected mailbox, without its secret. Times are unix seconds. */
 export interface Grant {
@@ -91,10 +93,14 @@ export async function insertGrant(
       grant.secret,
     ],
   );
+  if (row) await signalGrant(sql, row.id);
   return row;
 }
 
-/** A new authentication of a grant that exists: everything it brought replaces what was, and the grant is valid. */
+/**
+ * A new authentication of a grant that exists: everything it brought replaces what was, and the grant is valid.
+ * Whoever syncs it with the old credentials loses the lease.
+ */
 export async function reauthenticateGrant(
   sql: Sql,
   key: { applicationId: string; id: string },
@@ -120,6 +126,8 @@ export async function reauthenticateGrant(
       grant.secret,
     ],
   );
+  await revokeLease(sql, key.id);
+  await signalGrant(sql, key.id);
   return row!;
 }
 
@@ -249,5 +257,6 @@ export async function softDeleteGrant(
     'INSERT INTO grant_erasures (grant_id, application_id) VALUES ($1, $2) ON CONFLICT DO NOTHING',
     [id, applicationId],
   );
+  await signalGrant(sql, id);
   return row;
 }

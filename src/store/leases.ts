@@ -86,9 +86,13 @@ export async function resetFailures(sql: Sql, lease: Lease): Promise<void> {
   ]);
 }
 
-/** Lets a grant be claimed at once: its settings have changed. */
-export async function clearBackoff(sql: Sql, grantId: string): Promise<void> {
-  await sql.run('UPDATE leases SET not_before = NULL, failures = 0 WHERE grant_id = $1', [grantId]);
+/** Takes a grant from whoever syncs it, and lets it be claimed at once: its credentials have changed. */
+export async function revokeLease(sql: Sql, grantId: string): Promise<void> {
+  await sql.run(
+    `UPDATE leases SET token = token + 1, expires_at = to_timestamp(0), not_before = NULL, failures = 0
+     WHERE grant_id = $1`,
+    [grantId],
+  );
 }
 
 /**

@@ -17,8 +17,7 @@ import { openTestDatabase, type TestDatabase } from './test-database.ts';
 export class ConnectFixture {
   readonly database: TestDatabase;
   readonly ctx: ConnectContext;
-  /** Grants that were told of as changed, and logins that were tried, in their order. */
-  changed: string[] = [];
+  /** Logins that were tried, in their order. */
   logins: string[] = [];
   /** How the servers answer; what is not set succeeds. */
   answer: Partial<ImapVerifier> = {};
@@ -43,7 +42,6 @@ export class ConnectFixture {
           await this.answer.verifySmtp?.(account, signal);
         },
       },
-      onGrantChanged: (id) => this.changed.push(id),
     };
   }
 
@@ -61,7 +59,6 @@ export class ConnectFixture {
   }
 
   forget(): void {
-    this.changed = [];
     this.logins = [];
     this.answer = {};
   }

@@ -1,21 +1,8 @@
 import { createResolver, type Egress } from '../../platform/egress.ts';
-import type { Security } from '../../providers/imap/settings.ts';
-import { type KnownProvider, providerByDomain, providerByMx } from './known-providers.ts';
+import { providerByDomain, providerByMx } from './known-providers.ts';
 import { serversByProbe } from './probe.ts';
+import type { Autoconfig, KnownProvider } from './servers.ts';
 import { serversBySrv } from './srv.ts';
-
-export interface Server {
-  host: string;
-  port: number;
-  security: Security;
-}
-
-/** The servers of a domain. `known` when they belong to a service with a name. */
-export interface Autoconfig {
-  imap: Server;
-  smtp?: Server;
-  known?: KnownProvider;
-}
 
 interface Means {
   egress: Egress;

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Egress } from '../../platform/egress.ts';
-import type { Autoconfig, Server } from './autoconfigure.ts';
+import type { Autoconfig, Server } from './servers.ts';
 
 /** How long one server may take from the question for its address to its greeting, in ms. */
 const PROBE_MS = 4_000;

@@ -1,5 +1,5 @@
 import type { Resolver } from 'node:dns/promises';
-import type { Autoconfig, Server } from './autoconfigure.ts';
+import type { Autoconfig, Server } from './servers.ts';
 
 type Service = { name: string; security: Server['security'] };
 

@@ -13,20 +13,54 @@ export interface Dialer {
   ): Promise<{ address: string; servername: string | undefined }[]>;
 }
 
-/** TCP, TLS and greeting together, in ms. */
-const CONNECT_TIMEOUT_MS = 15_000;
-/** Login included: some servers take 5 s to answer a wrong password. */
-const LOGIN_TIMEOUT_MS = 30_000;
-/** A connection on which nothing moves is dead after this long, in ms (outside IDLE). */
-const SOCKET_TIMEOUT_MS = 60_000;
-/** IDLE is renewed this often, in ms: a dead socket is noticed by the DONE that gets no answer. RFC 2177 allows 29 min. */
-export const IDLE_RENEWAL_MS = 2 * 60_000;
+/** How long a server may take, in ms. Tests use shorter ones. */
+export interface ImapTimings {
+  /** TCP, TLS and greeting together. */
+  connect: number;
+  /** Connection and login: some servers take 5 s to answer a wrong password. */
+  login: number;
+  /** A connection on which nothing moves is dead after this long; in IDLE after twice this, since it is asked first. */
+  socket: number;
+  /** IDLE is renewed this often: a dead socket is noticed by the DONE that gets no answer. RFC 2177 allows 29 min. */
+  idleRenewal: number;
+  /** A short command, such as STATUS, NOOP or NOTIFY. */
+  command: number;
+  /** SELECT of a large folder that the server has to index first. */
+  select: number;
+  /** A listing of thousands of folders with their STATUS. */
+  list: number;
+  /** A command over a whole folder of a million messages. */
+  scan: number;
+  /** A fetch of bodies: this long, and longer by its size at the slowest rate that is still progress. */
+  fetch: number;
+  /** A work connection that nobody uses is closed after this long. */
+  workIdle: number;
+  /** When the server allows too few connections for watching, it is tried again after this long. */
+  watchAgain: number;
+}
+
+/** A dead connection is noticed within 3 minutes, in IDLE too. */
+export const DEFAULT_IMAP_TIMINGS: ImapTimings = {
+  connect: 15_000,
+  login: 30_000,
+  socket: 60_000,
+  idleRenewal: 2 * 60_000,
+  command: 60_000,
+  select: 2 * 60_000,
+  list: 5 * 60_000,
+  scan: 10 * 60_000,
+  fetch: 60_000,
+  workIdle: 20_000,
+  watchAgain: 10 * 60_000,
+};
+
 /** The largest mail that is read whole, in bytes; of a larger one only the headers. */
 export const MAX_MESSAGE_BYTES = 160 * 1024 * 1024;
 
 export interface ClientOptions {
   /** Asks for QRESYNC, so that vanished messages are told by UID. */
   qresync?: boolean;
+  timings?: ImapTimings;
 }
 
 /**
@@ -40,6 +74,7 @@ export async function connect(
   options: ClientOptions = {},
 ): Promise<ImapFlow> {
   const { settings, secret } = account;
+  const timings = options.timings ?? DEFAULT_IMAP_TIMINGS;
   const addresses = await dialer.resolve(settings.imap_host, {
     // Passwords go in plain text to private addresses only, whatever DNS says by now.
     plainText: settings.imap_security === 'none',
@@ -61,10 +96,10 @@ export async function connect(
       disableAutoIdle: true,
       disableBinary: true,
       qresync: options.qresync ?? true,
-      maxIdleTime: IDLE_RENEWAL_MS,
-      connectionTimeout: CONNECT_TIMEOUT_MS,
-      greetingTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: SOCKET_TIMEOUT_MS,
+      maxIdleTime: timings.idleRenewal,
+      connectionTimeout: timings.connect,
+      greetingTimeout: timings.connect,
+      socketTimeout: timings.socket,
       maxLiteralSize: MAX_MESSAGE_BYTES,
       maxResponseSize: MAX_MESSAGE_BYTES + 1024 * 1024,
     });
@@ -72,7 +107,11 @@ export async function connect(
     client.on('error', () => {});
     boundVanished(client);
     try {
-      await withDeadline(client, LOGIN_TIMEOUT_MS, signal, 'connect and log in', () => client.connect());
+      await withDeadline(client, timings.login, signal, 'connect and log in', () => client.connect());
+      // A server that needs no password (PREAUTH) has not been asked whose mailbox this is.
+      if (client.authenticated === true) {
+        throw new ProviderError('protocol', 'The server did not ask for a login (PREAUTH).', { code: 'PREAUTH' });
+      }
       return client;
     } catch (error) {
       client.close();

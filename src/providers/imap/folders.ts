@@ -1,10 +1,7 @@
 import type { ImapFlow, ListResponse } from 'imapflow';
 import type { FolderStatus, RemoteFolder } from '../provider.ts';
-import { withDeadline } from './connection.ts';
+import { type ImapTimings, withDeadline } from './connection.ts';
 
-/** A listing of thousands of folders with their STATUS may take this long, in ms. */
-const LIST_TIMEOUT_MS = 5 * 60_000;
-const STATUS_TIMEOUT_MS = 60_000;
 /** Without LIST-STATUS each folder costs a command; more folders than this are looked at when they are opened. */
 const MAX_STATUS_COMMANDS = 1_000;
 
@@ -32,8 +29,12 @@ const SPECIAL_USES = new Map(
 );
 
 /** Lists all folders of the personal namespace with a cheap observation of each. */
-export async function listFolders(client: ImapFlow, signal: AbortSignal): Promise<RemoteFolder[]> {
-  const listed = await withDeadline(client, LIST_TIMEOUT_MS, signal, 'LIST', () =>
+export async function listFolders(
+  client: ImapFlow,
+  timings: ImapTimings,
+  signal: AbortSignal,
+): Promise<RemoteFolder[]> {
+  const listed = await withDeadline(client, timings.list, signal, 'LIST', () =>
     client.list({ statusQuery: STATUS_ITEMS }),
   );
   const folders: RemoteFolder[] = [];
@@ -48,7 +49,7 @@ export async function listFolders(client: ImapFlow, signal: AbortSignal): Promis
     let status = readStatus(entry.status);
     if (!status && selectable && commands < MAX_STATUS_COMMANDS) {
       commands += 1;
-      status = await statusOf(client, entry.path, signal);
+      status = await statusOf(client, entry.path, timings, signal);
     }
     folders.push({
       path: entry.path,
@@ -68,9 +69,10 @@ export async function listFolders(client: ImapFlow, signal: AbortSignal): Promis
 export async function statusOf(
   client: ImapFlow,
   path: string,
+  timings: ImapTimings,
   signal: AbortSignal,
 ): Promise<FolderStatus | null> {
-  const status = await withDeadline(client, STATUS_TIMEOUT_MS, signal, 'STATUS', () =>
+  const status = await withDeadline(client, timings.command, signal, 'STATUS', () =>
     client.status(path, STATUS_ITEMS),
   );
   return readStatus(status);

@@ -1,24 +1,22 @@
 import type { ImapFlow } from 'imapflow';
-import { withDeadline } from './connection.ts';
+import { type ImapTimings, withDeadline } from './connection.ts';
 import { statusOf } from './folders.ts';
 import { SelectedFolder } from './selected-folder.ts';
-
-/** SELECT of a large folder that the server has to index first, in ms. */
-const SELECT_TIMEOUT_MS = 2 * 60_000;
 
 /** SELECTs read-only (EXAMINE: reading must not change \Recent) and returns one consistent observation. */
 export async function select(
   client: ImapFlow,
   path: string,
+  timings: ImapTimings,
   signal: AbortSignal,
   release: () => void,
 ): Promise<SelectedFolder> {
-  const box = await withDeadline(client, SELECT_TIMEOUT_MS, signal, 'EXAMINE', () =>
+  const box = await withDeadline(client, timings.select, signal, 'EXAMINE', () =>
     client.mailboxOpen(path, { readOnly: true }),
   );
   let uidNext: number | null = box.uidNext || null;
   // SELECT without UIDNEXT: STATUS knows.
-  if (!uidNext) uidNext = (await statusOf(client, path, signal))?.uidNext ?? null;
+  if (!uidNext) uidNext = (await statusOf(client, path, timings, signal))?.uidNext ?? null;
   return new SelectedFolder(
     client,
     path,
@@ -29,6 +27,7 @@ export async function select(
       exists: box.exists ?? 0,
       highestModseq: box.noModseq || !box.highestModseq ? 0 : Number(box.highestModseq),
     },
+    timings,
     signal,
     release,
   );

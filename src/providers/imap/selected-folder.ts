@@ -9,13 +9,10 @@ import type {
   UnreadableMessage,
 } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { MAX_MESSAGE_BYTES, type UidRange, withDeadline } from './connection.ts';
+import { type ImapTimings, MAX_MESSAGE_BYTES, type UidRange, withDeadline } from './connection.ts';
 import { readFlags } from './flags.ts';
 
-/** A command over a whole folder of a million messages may take this long, in ms. */
-const SCAN_TIMEOUT_MS = 10 * 60_000;
-/** A fetch of bodies: this long, and longer by its size at the slowest rate that is still progress. */
-const FETCH_TIMEOUT_MS = 60_000;
+/** The slowest rate at which bodies still make progress. */
 const SLOWEST_BYTES_PER_MS = 20;
 /** Bodies are fetched in chunks of about this many bytes, so that memory stays bounded. */
 const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -45,6 +42,7 @@ export class SelectedFolder implements OpenFolder {
   readonly stableIds: boolean;
   readonly tellsVanished: boolean;
   readonly #client: ImapFlow;
+  readonly #timings: ImapTimings;
   readonly #signal: AbortSignal;
   readonly #release: () => void;
 
@@ -52,10 +50,12 @@ export class SelectedFolder implements OpenFolder {
     client: ImapFlow,
     path: string,
     observed: Observation,
+    timings: ImapTimings,
     signal: AbortSignal,
     release: () => void,
   ) {
     this.#client = client;
+    this.#timings = timings;
     this.#signal = signal;
     this.#release = release;
     this.path = path;
@@ -73,14 +73,14 @@ export class SelectedFolder implements OpenFolder {
       `${Math.max(1, this.exists - count + 1)}:*`,
       { uid: true },
       false,
-      SCAN_TIMEOUT_MS,
+      this.#timings.scan,
     );
     return uniqueUids(rows);
   }
 
   async uids(from: number, to: number | null): Promise<number[]> {
     if (this.exists === 0 && to !== null) return [];
-    const found = await this.#command(SCAN_TIMEOUT_MS, 'UID SEARCH', () =>
+    const found = await this.#command(this.#timings.scan, 'UID SEARCH', () =>
       this.#client.search({ uid: `${from}:${to ?? '*'}` }, { uid: true }),
     );
     if (!Array.isArray(found)) throw new ProviderError('protocol', 'The server refused UID SEARCH.');
@@ -92,7 +92,7 @@ export class SelectedFolder implements OpenFolder {
     const found: number[] = [];
     for (let i = 0; i < uids.length; i += 1000) {
       const chunk = uids.slice(i, i + 1000);
-      const answer = await this.#command(SCAN_TIMEOUT_MS, 'UID SEARCH', () =>
+      const answer = await this.#command(this.#timings.scan, 'UID SEARCH', () =>
         this.#client.search({ uid: uidSet(chunk) }, { uid: true }),
       );
       if (!Array.isArray(answer)) throw new ProviderError('protocol', 'The server refused UID SEARCH.');
@@ -104,7 +104,7 @@ export class SelectedFolder implements OpenFolder {
 
   async flags(from: number, to: number): Promise<RemoteFlags[]> {
     if (this.exists === 0) return [];
-    const rows = await this.#collect(`${from}:${to}`, { uid: true, flags: true }, true, SCAN_TIMEOUT_MS);
+    const rows = await this.#collect(`${from}:${to}`, { uid: true, flags: true }, true, this.#timings.scan);
     return flagRows(rows, from, to);
   }
 
@@ -120,7 +120,7 @@ export class SelectedFolder implements OpenFolder {
               `${from}:${to}`,
               { uid: true, flags: true },
               true,
-              SCAN_TIMEOUT_MS,
+              this.#timings.scan,
               BigInt(sinceModseq),
             );
       let highestModseq = 0;
@@ -150,7 +150,7 @@ export class SelectedFolder implements OpenFolder {
         uidSet(uids.slice(i, i + CHUNK_MESSAGES)),
         query,
         true,
-        FETCH_TIMEOUT_MS,
+        this.#timings.fetch,
       );
       for (const row of rows) {
         if (!row.uid || !asked.delete(row.uid) || !row.flags) continue;
@@ -169,7 +169,7 @@ export class SelectedFolder implements OpenFolder {
 
   async *messages(uids: number[]): AsyncIterable<RemoteMessage | UnreadableMessage> {
     const sizes = new Map<number, number>();
-    for (const row of await this.#collect(uidSet(uids), { uid: true, size: true }, true, FETCH_TIMEOUT_MS)) {
+    for (const row of await this.#collect(uidSet(uids), { uid: true, size: true }, true, this.#timings.fetch)) {
       if (row.uid && row.size !== undefined) sizes.set(row.uid, row.size);
     }
     for (const chunk of chunks(uids, sizes)) {
@@ -198,7 +198,7 @@ export class SelectedFolder implements OpenFolder {
         `${uid}`,
         { uid: true, source: { start: at, maxLength: want } },
         true,
-        FETCH_TIMEOUT_MS,
+        this.#timings.fetch,
       );
       const piece = rows.find((row) => row.uid === uid && row.source)?.source;
       if (!piece) throw new ProviderError('no_folder', 'The message is no longer there.');
@@ -212,10 +212,10 @@ export class SelectedFolder implements OpenFolder {
   async assertUnchanged(): Promise<void> {
     // An untagged UIDVALIDITY in mid-session does not reach the client library: ask.
     // For UIDVALIDITY only: the counts of STATUS would pass for news that the session has already told.
-    const status = await this.#command(FETCH_TIMEOUT_MS, 'STATUS', () =>
+    const status = await this.#command(this.#timings.fetch, 'STATUS', () =>
       this.#client.status(this.path, { uidValidity: true }),
     );
-    const now = status?.uidValidity ? Number(status.uidValidity) : this.uidValidity;
+    const now = Number((status && status.uidValidity) || this.uidValidity);
     if (now !== this.uidValidity) {
       throw new ProviderError(
         'changed',
@@ -234,7 +234,7 @@ export class SelectedFolder implements OpenFolder {
       uidSet(uids),
       { uid: true, flags: true, internalDate: true, source: head ? { maxLength: HEAD_BYTES } : true },
       true,
-      FETCH_TIMEOUT_MS + bytes / SLOWEST_BYTES_PER_MS,
+      this.#timings.fetch + bytes / SLOWEST_BYTES_PER_MS,
     );
     const asked = new Set(uids);
     const read = new Map<number, RemoteMessage>();

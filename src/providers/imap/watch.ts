@@ -1,12 +1,9 @@
 import type { ImapFlow } from 'imapflow';
 import type { Hint } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { connectionEnd, type ImapHooks, withDeadline } from './connection.ts';
+import { connectionEnd, type ImapHooks, type ImapTimings, withDeadline } from './connection.ts';
 import { select } from './select.ts';
 import { SelectedFolder } from './selected-folder.ts';
-
-/** NOTIFY SET and the like, in ms. */
-const COMMAND_TIMEOUT_MS = 30_000;
 
 /**
  * Holds a connection in IDLE (RFC 2177) on one folder and tells of every sign of change; with NOTIFY
@@ -16,13 +13,21 @@ export class Watcher {
   readonly path: string;
   ready = false;
   readonly #client: ImapFlow;
+  readonly #timings: ImapTimings;
   readonly #onHint: (hint: Hint) => void;
   readonly #signal: AbortSignal;
   #turn: Promise<void> = Promise.resolve();
   #borrowers = 0;
 
-  constructor(client: ImapFlow, path: string, onHint: (hint: Hint) => void, signal: AbortSignal) {
+  constructor(
+    client: ImapFlow,
+    path: string,
+    timings: ImapTimings,
+    onHint: (hint: Hint) => void,
+    signal: AbortSignal,
+  ) {
     this.#client = client;
+    this.#timings = timings;
     this.path = path;
     this.#onHint = onHint;
     this.#signal = signal;
@@ -35,7 +40,7 @@ export class Watcher {
     const stop = () => client.close();
     this.#signal.addEventListener('abort', stop, { once: true });
     try {
-      await select(client, this.path, this.#signal, () => {});
+      await select(client, this.path, this.#timings, this.#signal, () => {});
       const changed = (what: 'arrivals' | 'state') => () =>
         this.#onHint({ kind: 'changed', path: this.path, what });
       this.#hearExists(changed('arrivals'));
@@ -76,9 +81,9 @@ export class Watcher {
     try {
       // NOOP brings the session's view up to date. STATUS would tell of a later state than this view shows, and a
       // cursor made from both would step over mail.
-      await withDeadline(this.#client, COMMAND_TIMEOUT_MS, signal, 'NOOP', () => this.#client.noop());
+      await withDeadline(this.#client, this.#timings.command, signal, 'NOOP', () => this.#client.noop());
       const box = this.#client.mailbox;
-      if (!box || box.path !== this.path) return await select(this.#client, this.path, signal, done);
+      if (!box || box.path !== this.path) return await select(this.#client, this.path, this.#timings, signal, done);
       return new SelectedFolder(
         this.#client,
         this.path,
@@ -88,6 +93,7 @@ export class Watcher {
           exists: box.exists,
           highestModseq: box.noModseq || !box.highestModseq ? 0 : null,
         },
+        this.#timings,
         signal,
         done,
       );
@@ -135,7 +141,7 @@ export class Watcher {
     hooks.untaggedHandlers.STATUS = async () => this.#onHint({ kind: 'changed', path: null, what: 'state' });
     hooks.untaggedHandlers.LIST = async () => this.#onHint({ kind: 'changed', path: null, what: 'state' });
     try {
-      await withDeadline(this.#client, COMMAND_TIMEOUT_MS, this.#signal, 'NOTIFY', async () => {
+      await withDeadline(this.#client, this.#timings.command, this.#signal, 'NOTIFY', async () => {
         const response = await hooks.exec('NOTIFY', [
           atom('SET'),
           [atom('SELECTED'), messages],
