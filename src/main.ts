@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { createKey, listApiKeys, revokeApiKey } from './cli/api-keys.ts';
 import { createApp, listApps } from './cli/apps.ts';
+import { connect } from './cli/connect.ts';
 import { type Instance, openInstance } from './cli/instance.ts';
 import { rotateKeys, showKeys } from './cli/keys.ts';
 import { start } from './cli/start.ts';
@@ -29,6 +30,22 @@ program
   .command('start')
   .description('start database, sync and API')
   .action(() => start(readConfig(process.env), out));
+
+program
+  .command('connect')
+  .description('connect a mailbox and show its first sync; asks for what is not given')
+  .option('--email <address>', 'the address of the mailbox')
+  .option('--username <name>', 'when the login is not the address')
+  .option('--password <password>', 'better: answer the question, or set MAILQUAY_CONNECT_PASSWORD')
+  .option('--imap-host <host>', 'found by the address when absent')
+  .option('--imap-port <port>')
+  .option('--imap-security <tls|starttls|none>', 'follows the port when absent')
+  .option('--smtp-host <host>')
+  .option('--smtp-port <port>')
+  .option('--smtp-security <tls|starttls|none>')
+  .option('--app <id or name>', 'the application that gets the grant')
+  .option('--no-wait', 'do not wait for the first sync')
+  .action((args) => connect(args, readConfig(process.env), out));
 
 const keys = program.command('keys').description('the master key that encrypts secrets at rest');
 keys

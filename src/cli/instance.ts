@@ -1,5 +1,7 @@
+import { mkdir } from 'node:fs/promises';
 import type { Config } from '../platform/config.ts';
 import { createEgress, type Egress } from '../platform/egress.ts';
+import { StartupError } from '../platform/errors.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { readSecrets, type Secrets } from '../platform/secrets.ts';
 import { checkMasterKeys, ensureMasterKey } from '../store/master-keys.ts';
@@ -20,6 +22,7 @@ export async function openInstance(
   options: { join?: boolean; onExit?: () => void } = {},
 ): Promise<Instance> {
   const log = createLog(config.logLevel);
+  await makeDataDirectory(config.dataDir);
   const secrets = readSecrets(config);
   const database = await openDatabase(config, log, {
     ...options,
@@ -32,4 +35,15 @@ export async function openInstance(
     throw error;
   }
   return { config, log, secrets, egress: createEgress(config), database };
+}
+
+async function makeDataDirectory(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StartupError(
+      `The data directory ${dataDir} cannot be made (${code}). Set MAILQUAY_DATA_DIR to one that can.`,
+    );
+  }
 }

@@ -89,6 +89,8 @@ export function composeServices(instance: Instance, timings?: Partial<SyncTiming
       return { mailbox, release: () => mailbox.close() };
     },
     start: async () => {
+      // Half-written files of an earlier life; only where no other process can be writing.
+      if (blobs instanceof FileBlobStore && config.databaseUrl === null) await blobs.clean();
       await listener.start();
       engine.start();
       chores.start();

@@ -83,6 +83,8 @@ async function routesOf(instance: Instance, services: Services) {
       fetchRaw: rawSource({ db, mailbox: services.mailbox }),
       retentionDays: config.rawRetentionDays,
       log,
+      // Beside the data: the system's temporary directory may be memory.
+      spoolDirectory: config.dataDir,
     }),
     connect: services.connect,
     limit: new RateLimit(APPLICATION_CALLS_PER_SECOND, 1),

@@ -41,6 +41,8 @@ export class Database {
     });
     // A connection that dies while idle is replaced by the pool; the next query reports what matters.
     this.pool.on('error', () => {});
+    // One that dies while a transaction holds it, too: the next statement fails, and nobody else must.
+    this.pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   /** A transaction that sees one application only. */
