@@ -22,7 +22,8 @@ export async function openInstance(
   options: { join?: boolean; onExit?: () => void } = {},
 ): Promise<Instance> {
   const log = createLog(config.logLevel);
-  await makeDataDirectory(config.dataDir);
+  // The embedded server makes its own, with the modes that it needs.
+  if (config.databaseUrl) await makeDataDirectory(config.dataDir);
   const secrets = readSecrets(config);
   const database = await openDatabase(config, log, {
     ...options,
