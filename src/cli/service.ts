@@ -2,6 +2,7 @@ import type { ConnectContext } from '../connect/context.ts';
 import { loadImapAccount } from '../connect/grant-secret.ts';
 import { findGrant, markGrantInvalid } from '../connect/grants.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
+import type { ImapTimings } from '../providers/imap/connection.ts';
 import { imapMailboxes } from '../providers/imap/provider.ts';
 import { imapVerifier } from '../providers/imap/verify.ts';
 import type { Mailbox } from '../providers/provider.ts';
@@ -29,13 +30,17 @@ export interface Services {
 }
 
 /** Composes the services; nothing runs before `start`. */
-export function composeServices(instance: Instance, timings?: Partial<SyncTimings>): Services {
+export function composeServices(
+  instance: Instance,
+  timings?: Partial<SyncTimings>,
+  imapTimings?: Partial<ImapTimings>,
+): Services {
   const { config, log, secrets, egress, database } = instance;
   const { db } = database;
   const metrics = createMetrics();
   const blobs =
     config.blobs.kind === 'files' ? new FileBlobStore(config.blobs.directory) : new S3BlobStore(config.blobs);
-  const openMailbox = imapMailboxes(egress);
+  const openMailbox = imapMailboxes(egress, imapTimings);
   const parser = new ParsePool();
   const grants: GrantSource = {
     load: async (key) => {

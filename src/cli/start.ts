@@ -16,6 +16,7 @@ import { threadRoutes } from '../http/routes/threads.ts';
 import { createServer } from '../http/server.ts';
 import type { Config } from '../platform/config.ts';
 import { StartupError } from '../platform/errors.ts';
+import type { ImapTimings } from '../providers/imap/connection.ts';
 import { primaryKeyId } from '../store/master-keys.ts';
 import type { SyncTimings } from '../sync/context.ts';
 import { rawSource } from '../sync/raw.ts';
@@ -39,7 +40,11 @@ export interface RunningServer {
 /** Starts everything: database, sync and API. Resolves when requests are served. */
 export async function startServer(
   config: Config,
-  options: { timings?: Partial<SyncTimings>; onDatabaseExit?: () => void } = {},
+  options: {
+    timings?: Partial<SyncTimings>;
+    imapTimings?: Partial<ImapTimings>;
+    onDatabaseExit?: () => void;
+  } = {},
 ): Promise<RunningServer> {
   const instance = await openInstance(config, { onExit: options.onDatabaseExit });
   let services: Services | undefined;
@@ -51,7 +56,7 @@ export async function startServer(
   };
   try {
     const { newKey } = await ensureFirstApplication(instance.database.db, config);
-    services = composeServices(instance, options.timings);
+    services = composeServices(instance, options.timings, options.imapTimings);
     app = createServer({
       db: instance.database.db,
       log: instance.log,

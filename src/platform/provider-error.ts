@@ -7,6 +7,8 @@ export type ProviderErrorKind =
   | 'busy'
   /** The folder is not there any more. */
   | 'no_folder'
+  /** The server will not open this folder; others may do. */
+  | 'folder_refused'
   /** What was opened is not what is there now (UIDVALIDITY): start over with this folder. */
   | 'changed'
   /** The host may not be dialled (private range). */
@@ -24,16 +26,19 @@ export class ProviderError extends Error {
   readonly response: string | undefined;
   readonly code: string | undefined;
   readonly retryAfterSeconds: number | undefined;
+  /** A refused login without a word on why: it may be the password, and it may be a server in trouble. */
+  readonly vague: boolean;
 
   constructor(
     kind: ProviderErrorKind,
     message: string,
-    options: { response?: string; code?: string; retryAfterSeconds?: number; cause?: unknown } = {},
+    options: { response?: string; code?: string; retryAfterSeconds?: number; vague?: boolean; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.response = options.response;
     this.code = options.code;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.vague = options.vague ?? false;
   }
 }

@@ -121,6 +121,11 @@ export interface OpenFolder {
   identities(uids: number[]): Promise<RemoteIdentity[]>;
   /** Whole messages, in the order given. Those that are gone do not come back. */
   messages(uids: number[]): AsyncIterable<RemoteMessage | UnreadableMessage>;
+  /**
+   * What can be had of a message whose body does not come: with its headers, or without even those.
+   * Null when it is gone or nothing comes.
+   */
+  outline(uid: number, withHeader: boolean): Promise<MessageOutline | null>;
   /** Throws ProviderError('changed') when the folder is no longer the one that was opened (UIDVALIDITY). */
   assertUnchanged(): Promise<void>;
   close(): Promise<void>;
@@ -163,6 +168,15 @@ export interface RemoteMessage extends RemoteFlags {
   raw: Buffer;
   /** Why `raw` is not the whole message; null when it is. */
   truncated: string | null;
+}
+
+/** A message without its body. */
+export interface MessageOutline extends RemoteFlags {
+  /** Unix seconds. */
+  internalDate: number;
+  size: number;
+  /** The header section; null when it was not asked for or did not come. */
+  header: Buffer | null;
 }
 
 /** A message that the server lists and does not give. */

@@ -43,6 +43,28 @@ export async function storedUids(
   return new Set(rows.map((r) => r.uid));
 }
 
+/** Which of these UIDs hold a message with the fingerprint that is given for each. */
+export async function locatedWithFingerprint(
+  sql: Sql,
+  scope: Scope,
+  place: { folderId: string; uidValidity: number },
+  wanted: { uid: number; fingerprint: Buffer }[],
+): Promise<{ uid: number; id: string }[]> {
+  if (wanted.length === 0) return [];
+  return sql.rows(
+    `SELECT l.uid, m.id FROM unnest($4::bigint[], $5::bytea[]) AS w (uid, fingerprint)
+     JOIN message_locations l ON l.grant_id = $1 AND l.folder_id = $2 AND l.uid_validity = $3 AND l.uid = w.uid
+     JOIN messages m ON m.grant_id = $1 AND m.id = l.message_id AND m.fingerprint = w.fingerprint`,
+    [
+      scope.grantId,
+      place.folderId,
+      place.uidValidity,
+      wanted.map((w) => w.uid),
+      wanted.map((w) => w.fingerprint),
+    ],
+  );
+}
+
 /** Stored UIDs in any of the ranges that are not known to be gone, ascending. */
 export async function uidsInRanges(
   sql: Sql,

@@ -7,6 +7,7 @@ import { addFolderCounts } from '../store/folders.ts';
 import { assertHeld, type Lease } from '../store/leases.ts';
 import {
   insertLocations,
+  locatedWithFingerprint,
   markGone,
   type NewLocation,
   type RemovedLocation,
@@ -26,7 +27,7 @@ import {
 import type { Scope } from '../store/scope.ts';
 import { refreshThreads } from '../store/thread-writes.ts';
 import { attachmentRows } from './attachments.ts';
-import { Matcher, matchByHeader, replacedBy } from './match.ts';
+import { Matcher, matchByHeader, placeholderFingerprint, replacedBy } from './match.ts';
 import { placeInThreads } from './thread.ts';
 
 /** A mail that has been fetched, parsed and put into the blob store, on its way into the store. */
@@ -38,6 +39,8 @@ export interface Arrival {
   internalDate: number;
   mail: PreparedMail;
   raw: { object: string; offset: number } | null;
+  /** It stands in for a mail that the server does not give. */
+  placeholder?: boolean;
 }
 
 /** What every write of the sync is bound to. */
@@ -81,7 +84,14 @@ export async function applyArrivals(
       place.uidValidity,
       arrivals.map((a) => a.uid),
     );
-    const fresh = arrivals.filter((a) => !stored.has(a.uid));
+    const replaced = await removePlaceholders(
+      sql,
+      scope,
+      place,
+      arrivals.filter((a) => stored.has(a.uid) && !a.placeholder),
+      changes,
+    );
+    const fresh = arrivals.filter((a) => !stored.has(a.uid) || replaced.has(a.uid));
     const matcher = new Matcher(
       scope.grantId,
       place,
@@ -99,7 +109,8 @@ export async function applyArrivals(
         fingerprint: Buffer.from(arrival.mail.fingerprint),
       });
       if (existing) matched.push({ arrival, existing });
-      else added.push({ arrival, id });
+      // A mail keeps the id under which its placeholder was seen.
+      else added.push({ arrival, id: replaced.get(arrival.uid)?.id ?? id });
     }
     const threads = await placeInThreads(
       sql,
@@ -129,11 +140,20 @@ export async function applyArrivals(
     );
     for (const { existing } of matched) changes.messages.add(existing.id);
     for (const { arrival, id } of added) {
-      if (!isLive(arrival.uid)) continue;
+      if (!isLive(arrival.uid) && !replaced.has(arrival.uid)) continue;
       changes.events.push({
-        type: 'message.created',
+        type: replaced.has(arrival.uid) ? 'message.updated' : 'message.created',
         objectId: id,
         data: { thread_id: threads.threadOf(id), folders: [place.folderId], date: arrival.internalDate },
+      });
+    }
+    for (const { arrival } of matched) {
+      const gone = replaced.get(arrival.uid);
+      if (!gone) continue;
+      changes.events.push({
+        type: 'message.deleted',
+        objectId: gone.id,
+        data: { thread_id: gone.threadId, folders: gone.folderIds },
       });
     }
     for (const id of threads.created) {
@@ -144,6 +164,47 @@ export async function applyArrivals(
     if (cursor) await saveCursor(sql, scope, cursor);
     return { created: added.length, matched: matched.length };
   });
+}
+
+/** Takes away the placeholders of mails that have come after all; returns them by UID. */
+async function removePlaceholders(
+  sql: Sql,
+  scope: Scope,
+  place: Place,
+  arrivals: Arrival[],
+  changes: Changes,
+): Promise<Map<number, { id: string; threadId: string; folderIds: string[] }>> {
+  const found = await locatedWithFingerprint(
+    sql,
+    scope,
+    place,
+    arrivals.map(({ uid }) => ({ uid, fingerprint: placeholderFingerprint(place, uid) })),
+  );
+  if (found.length === 0) return new Map();
+  changes.live = true;
+  changes.removed(
+    await removeLocations(
+      sql,
+      scope,
+      found.map(({ uid }) => ({ ...place, uid })),
+    ),
+  );
+  const deleted = new Map(
+    (
+      await deleteUnlocated(
+        sql,
+        scope,
+        found.map((f) => f.id),
+      )
+    ).map((m) => [m.id, m]),
+  );
+  for (const { threadId } of deleted.values()) changes.threads.add(threadId);
+  return new Map(
+    found.flatMap(({ uid, id }) => {
+      const message = deleted.get(id);
+      return message ? [[uid, message] as const] : [];
+    }),
+  );
 }
 
 /**

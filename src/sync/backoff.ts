@@ -1,14 +1,12 @@
-/** Back-off of a grant, in ms: the first wait is at most this, and doubles ... */
-const BASE_MS = 1_000;
-/** ... up to this. */
+/** Longest back-off of a grant, in ms. */
 const CAP_MS = 10 * 60_000;
 
 /**
  * Exponential back-off with full jitter: a random wait, so that a thousand grants whose server restarts do not come
- * back in the same second. Reset only by a sync that succeeded.
+ * back in the same second. Reset only by a sync that succeeded. The first wait is at most `base` ms, and doubles.
  */
-export function backoff(failures: number, random: () => number = Math.random): number {
-  return random() * Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 20));
+export function backoff(failures: number, base: number, random: () => number = Math.random): number {
+  return random() * Math.min(CAP_MS, base * 2 ** Math.min(failures, 20));
 }
 
 /** New sessions with one host, per second; the rest wait their turn. */

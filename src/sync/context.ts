@@ -37,6 +37,14 @@ export interface SyncTimings {
   reconcile: number;
   /** A copy that went is looked for elsewhere after this long. */
   settle: number;
+  /** A mail that resisted is asked for again after this long ... */
+  retry: number;
+  /** ... and one that is parked at least this often. */
+  parkedRetry: number;
+  /** First back-off after a broken sync; see backoff.ts. */
+  backoff: number;
+  /** Between refused logins whose reason is vague, at least this long. */
+  refusal: number;
 }
 
 export const DEFAULT_TIMINGS: SyncTimings = {
@@ -45,4 +53,8 @@ export const DEFAULT_TIMINGS: SyncTimings = {
   scanPerMessage: 10,
   reconcile: 60 * 60_000,
   settle: 250,
+  retry: 60_000,
+  parkedRetry: 6 * 60 * 60_000,
+  backoff: 1_000,
+  refusal: 60_000,
 };

@@ -72,6 +72,8 @@ export class SyncEngine {
   readonly #owner = randomUUID();
   readonly #running = new Map<string, Running>();
   readonly #hosts = new HostLimiter();
+  /** Vague refusals of logins in a row, by grant. */
+  readonly #refusals = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #wake = new Wakeup();
   readonly #clock: () => Date;
@@ -214,10 +216,16 @@ export class SyncEngine {
     }
     const code = codeOf(failure);
     const failures = (await db.engine((sql) => failuresOf(sql, key.grantId))) + 1;
-    const wait =
-      failure instanceof ProviderError && failure.retryAfterSeconds ? failure.retryAfterSeconds * 1000 : 0;
+    const timings = { ...DEFAULT_TIMINGS, ...this.#parts.timings };
+    const refused = failure instanceof ProviderError && failure.kind === 'authentication';
+    const vague = refused && failure.vague;
+    const refusals = refused ? (failures > 1 ? (this.#refusals.get(key.grantId) ?? 0) : 0) + 1 : 0;
+    if (vague && refusals < MAX_VAGUE_REFUSALS) this.#refusals.set(key.grantId, refusals);
+    else this.#refusals.delete(key.grantId);
+    const asked = failure instanceof ProviderError ? (failure.retryAfterSeconds ?? 0) * 1000 : 0;
+    const wait = Math.max(asked, vague ? timings.refusal : 0);
     const notBefore = new Date(
-      now.getTime() + Math.max(backoff(failures), Math.min(wait, MAX_RETRY_AFTER_MS)),
+      now.getTime() + Math.max(backoff(failures, timings.backoff), Math.min(wait, MAX_RETRY_AFTER_MS)),
     );
     log.warn(
       { grantId: key.grantId, code, failures },
@@ -230,13 +238,14 @@ export class SyncEngine {
         'unexpected error in a sync',
       );
     }
-    if (failure instanceof ProviderError && failure.kind === 'authentication') {
+    if (refused && (!vague || refusals >= MAX_VAGUE_REFUSALS)) {
       await grants.refuse(key, secretVersion);
     }
     await db.engine(async (sql) => {
       await noteError(sql, key, code);
       await release(sql, lease, now, notBefore, failures);
     });
+    setTimeout(() => this.#wake.notify(), notBefore.getTime() - now.getTime()).unref();
   }
 
   async #renew(): Promise<void> {
@@ -256,6 +265,11 @@ export class SyncEngine {
   }
 }
 
+/**
+ * A login that is refused without a code may fail for many reasons (RFC 5530 came late): only so many in a row, with
+ * pauses between, make a grant invalid. A refusal that says why does so at once.
+ */
+const MAX_VAGUE_REFUSALS = 3;
 /** A provider's wish to be left alone is honoured up to this, in ms. */
 const MAX_RETRY_AFTER_MS = 60 * 60_000;
 

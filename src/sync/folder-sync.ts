@@ -263,7 +263,9 @@ async function writeFlags(
   }
 }
 
+const FOLDER_ERRORS = new Set(['no_folder', 'folder_refused', 'changed']);
+
 /** True for errors that concern one folder only, so that the others go on. */
 export function concernsFolder(error: unknown): boolean {
-  return error instanceof ProviderError && (error.kind === 'no_folder' || error.kind === 'changed');
+  return error instanceof ProviderError && FOLDER_ERRORS.has(error.kind);
 }

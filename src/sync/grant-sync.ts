@@ -4,6 +4,7 @@ import { listCursors } from '../store/folder-cursors.ts';
 import type { FolderRow } from '../store/folders.ts';
 import { assertHeld, resetFailures } from '../store/leases.ts';
 import { hasOlderValidity } from '../store/locations.ts';
+import { foldersWithDueFailures } from '../store/sync-failures.ts';
 import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
 import { settleGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
@@ -16,6 +17,9 @@ import { Wakeup } from './wakeup.ts';
 /** Where all flags must be read to find the one that changed, a hint makes us do so at most this often, in ms. */
 const RESCAN_MS = 5_000;
 
+/** A folder that does not open is asked again at least this often, in ms. */
+const MAX_FOLDER_WAIT_MS = 10 * 60_000;
+
 /**
  * The sync of one grant while its lease is held: folders, then the newest mails of each, then history and live
  * mail side by side. Ends by throwing: on abort, on a broken connection, on a lost lease.
@@ -27,6 +31,8 @@ export class GrantSync {
   readonly #dirty = new Set<string>();
   readonly #wake = new Wakeup();
   readonly #historyWake = new Wakeup();
+  /** Folders with mails that resisted and are to be tried again. */
+  #due = new Set<string>();
   #pollDue = true;
   #settleDue = false;
   #initialDone = false;
@@ -113,6 +119,7 @@ export class GrantSync {
     const ctx = this.#ctx;
     const began = ctx.writer.clock();
     await this.#listFolders();
+    this.#due = await ctx.writer.db.engine((sql) => foldersWithDueFailures(sql, ctx.writer.scope, began));
     let complete = true;
     for (const folder of [...this.#folders.values()].sort(byPriority)) {
       if (!folder.row.selectable) continue;
@@ -132,7 +139,8 @@ export class GrantSync {
   /** What a folder needs by its STATUS: nothing, a look, or a full comparison. */
   #need(folder: FolderState): 'look' | 'full' | null {
     const { cursor, status } = folder;
-    if (!cursor || !status || folder.stale) return 'look';
+    if (folder.failures > 1 && Date.now() < folder.retryAt) return null;
+    if (!cursor || !status || folder.stale || this.#due.has(folder.row.id)) return 'look';
     const { timings, writer } = this.#ctx;
     const now = writer.clock().getTime();
     const noModseq =
@@ -166,13 +174,19 @@ export class GrantSync {
       const outcome = await syncFolder(this.#ctx, folder, how);
       if (how !== 'quick') folder.seen = status;
       folder.stale = false;
+      folder.failures = 0;
       if (outcome.gone) this.#settleDue = true;
       if (outcome.history) this.#historyWake.notify();
       return true;
     } catch (error) {
       if (!concernsFolder(error)) throw error;
       folder.stale = true;
-      this.#pollDue = true;
+      // A folder that changed is looked at again at once; one that does not open is asked ever more rarely.
+      const { settle, poll } = this.#ctx.timings;
+      folder.failures += 1;
+      folder.retryAt =
+        Date.now() + Math.min(settle * 2 ** folder.failures, Math.max(poll, MAX_FOLDER_WAIT_MS));
+      if (folder.failures === 1) this.#pollDue = true;
       await this.#pause();
       return false;
     }
@@ -250,6 +264,8 @@ export class GrantSync {
       history: null,
       rematching,
       stale: false,
+      failures: 0,
+      retryAt: 0,
       scannedAt: 0,
     };
   }

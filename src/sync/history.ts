@@ -33,6 +33,8 @@ export async function takeHistory(
       } catch (error) {
         if (!concernsFolder(error)) throw error;
         state.stale = true;
+        // What was listed and not stored is listed again.
+        state.history = null;
       }
     }
   }
@@ -69,24 +71,29 @@ async function takeSlices(
   history: number[],
 ): Promise<void> {
   let storing: Promise<void> = Promise.resolve();
-  for (let n = 0; n < SLICES_PER_TURN && history.length > 0; n += 1) {
-    const slice = history.slice(-SLICE).reverse();
-    const lowest = slice.at(-1) as number;
-    const options: IntakeOptions = {
-      isLive: (uid) => uid >= (state.cursor as FolderCursor).liveFrom,
-      advance: (latest) => ({
-        ...(latest as FolderCursor),
-        backfillUid: lowest,
-        historyDone: (latest as FolderCursor).historyDone + slice.length,
-      }),
-      matchFirst: state.rematching,
-    };
-    const fetched = await fetch(ctx, folder, state, slice, options);
-    history.length -= slice.length;
-    await storing;
-    storing = store(ctx, folder, state, fetched, options);
-    // It is awaited below; until then its failure has an owner.
-    storing.catch(() => {});
+  try {
+    for (let n = 0; n < SLICES_PER_TURN && history.length > 0; n += 1) {
+      const slice = history.slice(-SLICE).reverse();
+      const lowest = slice.at(-1) as number;
+      const options: IntakeOptions = {
+        isLive: (uid) => uid >= (state.cursor as FolderCursor).liveFrom,
+        advance: (latest) => ({
+          ...(latest as FolderCursor),
+          backfillUid: lowest,
+          historyDone: (latest as FolderCursor).historyDone + slice.length,
+        }),
+        matchFirst: state.rematching,
+      };
+      const fetched = await fetch(ctx, folder, state, slice, options);
+      history.length -= slice.length;
+      await storing;
+      storing = store(ctx, folder, state, fetched, options);
+      // It is awaited below; until then its failure has an owner.
+      storing.catch(() => {});
+    }
+  } catch (error) {
+    await storing.catch(() => {});
+    throw error;
   }
   await storing;
 }

@@ -1,17 +1,17 @@
 import type { OpenFolder, RemoteMessage } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
-import { clearFailures, countAttempt, findFailures } from '../store/sync-failures.ts';
+import { storedUids } from '../store/locations.ts';
+import { clearFailures, findFailures, suspect } from '../store/sync-failures.ts';
 import { type Arrival, applyArrivals, applyIdentities, type Place } from './apply.ts';
 import type { SyncContext } from './context.ts';
 import type { FolderState } from './folder-state.ts';
+import { askAlone, isMailsFault } from './poison.ts';
 import { storeRawCopies } from './raw-copies.ts';
 
-/** After this many failed attempts a mail is parked: looked at rarely, and counted where an operator sees it. */
-const PARK_AFTER = 6;
-/** A mail that resisted twice is asked for alone, so that it takes no other down with it. */
+/** A mail over which the connection broke this often is asked for alone, so that it takes no other down with it. */
 const ALONE_AFTER = 2;
-const RETRY_MS = 60_000;
-const PARKED_RETRY_MS = 6 * 60 * 60_000;
+/** Mail that waits in memory for its cursor; more of it is stored ahead. */
+const AHEAD_BYTES = 32 * 1024 * 1024;
 
 export interface IntakeOptions {
   /** Copies that make events; the others are history. */
@@ -28,8 +28,8 @@ export interface IntakeOptions {
 export interface Fetched {
   place: Place;
   messages: RemoteMessage[];
-  /** Those that resisted before and have come now. */
-  recovered: number[];
+  /** Those that were suspects. */
+  suspects: number[];
 }
 
 /** The way of mail from an open folder into the store. */
@@ -43,7 +43,10 @@ export async function takeIn(
   await store(ctx, folder, state, await fetch(ctx, folder, state, uids, options), options);
 }
 
-/** First half: reads what is not known already. */
+/**
+ * First half: reads what is not known already. Mails that resisted before are asked for one by one, those with the
+ * fewest attempts first, and each is stored at once: what breaks the connection takes none of the others along.
+ */
 export async function fetch(
   ctx: SyncContext,
   folder: OpenFolder,
@@ -52,18 +55,26 @@ export async function fetch(
   options: IntakeOptions,
 ): Promise<Fetched> {
   const place: Place = { folderId: state.row.id, uidValidity: folder.uidValidity };
-  const { easy, hard } = await sortOut(ctx, place, uids, options.parkedToo ?? false);
-  const wanted = await matchKnown(ctx, folder, place, easy, options.matchFirst);
-  const messages = await fetchAll(ctx, folder, place, wanted);
-  const recovered: number[] = [];
-  for (const uid of hard) {
-    // Counted before it is tried: a mail that ends the process is counted too.
-    await note(ctx, place, [uid], 'retry');
-    const alone = await fetchAll(ctx, folder, place, [uid]);
-    messages.push(...alone);
-    recovered.push(...alone.map((m) => m.uid));
+  const ahead = async (messages: RemoteMessage[]) =>
+    store(ctx, folder, state, { place, messages, suspects: [] }, { ...options, advance: null });
+  const { easy, hard, suspects } = await sortOut(ctx, place, uids, options.parkedToo ?? false);
+  let messages = await readTogether(ctx, folder, place, easy, options.matchFirst, ahead);
+  if (hard.length > 0) {
+    await ahead(messages);
+    messages = [];
   }
-  return { place, messages, recovered };
+  for (const { uid, attempts, parked } of hard) {
+    const arrival = await askAlone(ctx, folder, place, uid, { attempts, parked }, (raw) => prepare(ctx, raw));
+    if (!arrival) continue;
+    await folder.assertUnchanged();
+    await ctx.serial(() => applyArrivals(ctx.writer, place, [arrival], options.isLive, null));
+    ctx.metrics.stored(1);
+    if (arrival.placeholder) continue;
+    await ctx.writer.db.engine((sql) =>
+      clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, [uid]),
+    );
+  }
+  return { place, messages, suspects };
 }
 
 /** Second half: keeps the raw copies, parses, and applies with the cursor in one transaction. */
@@ -84,9 +95,9 @@ export async function store(
     if (cursor) state.cursor = cursor;
   });
   ctx.metrics.stored(arrivals.length);
-  if (fetched.recovered.length > 0) {
+  if (fetched.suspects.length > 0) {
     await ctx.writer.db.engine((sql) =>
-      clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, fetched.recovered),
+      clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, fetched.suspects),
     );
   }
 }
@@ -106,33 +117,49 @@ async function matchKnown(
   return unknown;
 }
 
-async function fetchAll(
+/** Mails without a past: matched, or fetched in bulk. When the connection breaks, those that had not come are suspects. */
+async function readTogether(
   ctx: SyncContext,
   folder: OpenFolder,
   place: Place,
   uids: number[],
+  matchFirst: boolean,
+  ahead: (messages: RemoteMessage[]) => Promise<void>,
 ): Promise<RemoteMessage[]> {
   if (uids.length === 0) return [];
-  const fetched: RemoteMessage[] = [];
+  const missing = new Set(uids);
+  const unreadable: number[] = [];
+  let messages: RemoteMessage[] = [];
+  let bytes = 0;
   try {
-    for await (const message of folder.messages(uids)) {
-      if ('unreadable' in message) await note(ctx, place, [message.uid], 'unreadable');
-      else fetched.push(message);
+    const wanted = await matchKnown(ctx, folder, place, uids, matchFirst);
+    if (wanted.length === 0) return [];
+    for await (const message of folder.messages(wanted)) {
+      missing.delete(message.uid);
+      if ('unreadable' in message) {
+        unreadable.push(message.uid);
+        continue;
+      }
+      messages.push(message);
+      bytes += message.raw.length;
+      if (bytes < AHEAD_BYTES) continue;
+      await ahead(messages);
+      messages = [];
+      bytes = 0;
     }
   } catch (error) {
-    // The connection broke over one of them: next time they are watched.
-    if (!ctx.signal.aborted) {
-      const have = new Set(fetched.map((m) => m.uid));
-      await note(
-        ctx,
-        place,
-        uids.filter((uid) => !have.has(uid)),
-        'connection',
-      );
-    }
+    if (isMailsFault(error) && !ctx.signal.aborted) await note(ctx, place, [...missing], 'connection');
     throw error;
   }
-  return fetched;
+  await note(ctx, place, unreadable, 'unreadable');
+  return messages;
+}
+
+async function note(ctx: SyncContext, place: Place, uids: number[], reason: string): Promise<void> {
+  if (uids.length === 0) return;
+  const { writer, timings } = ctx;
+  const next = new Date(writer.clock().getTime() + timings.retry);
+  await writer.db.engine((sql) => suspect(sql, writer.scope, place, uids, reason, ALONE_AFTER, next));
 }
 
 async function prepare(ctx: SyncContext, messages: RemoteMessage[]): Promise<Arrival[]> {
@@ -165,45 +192,26 @@ async function prepare(ctx: SyncContext, messages: RemoteMessage[]): Promise<Arr
   });
 }
 
-/** Splits UIDs into those to fetch together and those that resisted before. */
+/** Splits UIDs into those to fetch together and those that resisted before; what is stored already is neither. */
 async function sortOut(
   ctx: SyncContext,
   place: Place,
   uids: number[],
   parkedToo: boolean,
-): Promise<{ easy: number[]; hard: number[] }> {
-  const failures = await ctx.writer.db.engine((sql) =>
-    findFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, uids),
-  );
-  const hard = new Set(failures.filter((f) => f.attempts >= ALONE_AFTER).map((f) => f.uid));
-  const parked = new Set(failures.filter((f) => f.parked).map((f) => f.uid));
-  return {
-    easy: uids.filter((uid) => !hard.has(uid)),
-    hard: uids.filter((uid) => hard.has(uid) && (parkedToo || !parked.has(uid))),
-  };
-}
-
-async function note(ctx: SyncContext, place: Place, uids: number[], reason: string): Promise<void> {
-  if (uids.length === 0) return;
-  const { writer } = ctx;
-  const now = writer.clock().getTime();
-  const parked = await writer.db.engine((sql) =>
-    countAttempt(
-      sql,
-      writer.scope,
-      place.folderId,
-      place.uidValidity,
-      uids,
-      reason,
-      { after: PARK_AFTER, until: new Date(now + PARKED_RETRY_MS) },
-      new Date(now + RETRY_MS),
-    ),
-  );
-  if (parked > 0) {
-    ctx.metrics.parked(parked);
-    ctx.log.error(
-      { grantId: writer.scope.grantId, folderId: place.folderId, parked },
-      'mails resist and are parked',
-    );
-  }
+): Promise<{
+  easy: number[];
+  hard: { uid: number; attempts: number; parked: boolean }[];
+  suspects: number[];
+}> {
+  const { db, scope } = ctx.writer;
+  const { failures, stored } = await db.engine(async (sql) => ({
+    failures: await findFailures(sql, scope, place.folderId, place.uidValidity, uids),
+    stored: await storedUids(sql, scope, place.folderId, place.uidValidity, uids),
+  }));
+  const hard = failures
+    .filter((f) => (f.attempts >= ALONE_AFTER || parkedToo) && (!f.parked || parkedToo))
+    .sort((a, b) => a.attempts - b.attempts);
+  const apart = new Set([...hard.map((f) => f.uid), ...failures.filter((f) => f.parked).map((f) => f.uid)]);
+  const easy = uids.filter((uid) => !apart.has(uid) && !stored.has(uid));
+  return { easy, hard, suspects: failures.map((f) => f.uid).filter((uid) => !apart.has(uid)) };
 }

@@ -100,6 +100,11 @@ export function matchByHeader(
   return only?.hasMessageId && only.size === copy.size && only.date === copy.internalDate ? only : null;
 }
 
+/** The fingerprint of a placeholder is its place: it is taken for no other mail, and known again when the mail comes. */
+export function placeholderFingerprint(place: Place, uid: number): Buffer {
+  return createHash('sha256').update(`placeholder\0${place.folderId}\0${place.uidValidity}\0${uid}`).digest();
+}
+
 function sameRemote(stored: string | null, given: string | null): boolean {
   return stored === null || given === null || stored === given;
 }

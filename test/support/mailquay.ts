@@ -3,13 +3,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { type RunningServer, startServer } from '../../src/cli/start.ts';
 import { type Config, readConfig } from '../../src/platform/config.ts';
+import type { ImapTimings } from '../../src/providers/imap/connection.ts';
 import type { SyncTimings } from '../../src/sync/context.ts';
 import { Nylas } from './nylas.ts';
+import { freshDatabase } from './test-database.ts';
 
-/** A whole mailquay in this process: embedded PostgreSQL (or a fresh database on DATABASE_URL's server), sync and API. */
+/** A whole mailquay in this process, sync and API, on a database of its own. */
 export interface TestMailquay {
   origin: string;
   apiKey: string;
@@ -36,7 +37,7 @@ export interface TestMailquay {
   /** Reads from the database past every wall. */
   sql<T>(text: string, values?: unknown[]): Promise<T[]>;
   /** Waits until the first sync of a grant is complete. */
-  synced(grantId: string): Promise<void>;
+  synced(grantId: string, ms?: number): Promise<void>;
   /** Stops it and starts it again on the same data. */
   restart(): Promise<void>;
   stop(): Promise<void>;
@@ -49,21 +50,35 @@ export interface Login {
 }
 
 /** Short, so that a test need not wait for what an operator would. */
-const TEST_TIMINGS: SyncTimings = { poll: 1_000, scan: 500, scanPerMessage: 0, reconcile: 5_000, settle: 50 };
+const TEST_TIMINGS: SyncTimings = {
+  poll: 1_000,
+  scan: 500,
+  scanPerMessage: 0,
+  reconcile: 5_000,
+  settle: 50,
+  retry: 500,
+  parkedRetry: 60_000,
+  backoff: 100,
+  refusal: 200,
+};
 
 export async function startMailquay(
-  options: { timings?: Partial<SyncTimings>; env?: Record<string, string> } = {},
+  options: {
+    timings?: Partial<SyncTimings>;
+    imapTimings?: Partial<ImapTimings>;
+    env?: Record<string, string>;
+  } = {},
 ): Promise<TestMailquay> {
   const dataDir = await mkdtemp(join(tmpdir(), 'mailquay-suite-'));
   const apiKey = `test_${randomBytes(12).toString('hex')}`;
-  const own = process.env.DATABASE_URL ? await freshDatabase(process.env.DATABASE_URL) : null;
+  const own = await freshDatabase();
   const config = readConfig({
     MAILQUAY_DATA_DIR: dataDir,
     MAILQUAY_PORT: '0',
     MAILQUAY_API_KEY: apiKey,
     MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'true',
     MAILQUAY_LOG_LEVEL: process.env.MAILQUAY_LOG_LEVEL ?? 'fatal',
-    ...(own ? { DATABASE_URL: own.url } : {}),
+    DATABASE_URL: own.url,
     ...options.env,
   });
   const timings = { ...TEST_TIMINGS, ...options.timings };
@@ -71,7 +86,7 @@ export async function startMailquay(
     origin: '',
     apiKey,
     config,
-    server: await startServer(config, { timings }),
+    server: await startServer(config, { timings, imapTimings: options.imapTimings }),
     nylas: undefined as unknown as Nylas,
     connect: async ({ username, password, port }) => {
       const { status, body, text } = await self.call('POST', '/v3/connect/custom', {
@@ -106,22 +121,22 @@ export async function startMailquay(
     },
     sql: <T>(text: string, values?: unknown[]) =>
       self.server.instance.database.db.engine((sql) => sql.rows<T>(text, values)),
-    synced: (grantId) =>
+    synced: (grantId, ms = 60_000) =>
       eventually(async () => {
         const [row] = await self.sql<{ phase: string }>('SELECT phase FROM sync_states WHERE grant_id = $1', [
           grantId,
         ]);
         if (row?.phase !== 'live')
           throw new Error(`the first sync is not complete (${row?.phase ?? 'not begun'})`);
-      }, 60_000),
+      }, ms),
     restart: async () => {
       await self.server.stop();
-      self.server = await startServer(config, { timings });
+      self.server = await startServer(config, { timings, imapTimings: options.imapTimings });
       aim(self);
     },
     stop: async () => {
       await self.server.stop();
-      await own?.drop();
+      await own.drop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
@@ -153,17 +168,4 @@ function parse<T>(text: string): T {
   } catch {
     return undefined as T;
   }
-}
-
-async function freshDatabase(url: string): Promise<{ url: string; drop: () => Promise<void> }> {
-  const name = `mailquay_suite_${randomBytes(8).toString('hex')}`;
-  const run = async (statement: string) => {
-    const client = new pg.Client(url);
-    await client.connect();
-    await client.query(statement).finally(() => client.end());
-  };
-  await run(`CREATE DATABASE ${name}`);
-  const own = new URL(url);
-  own.pathname = `/${name}`;
-  return { url: own.href, drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`) };
 }

@@ -106,16 +106,13 @@ export async function connect(
     // Errors also reject the command in flight; without a listener they would end the process.
     client.on('error', () => {});
     boundVanished(client);
+    const preauth = refusePreauth(client);
     try {
       await withDeadline(client, timings.login, signal, 'connect and log in', () => client.connect());
-      // A server that needs no password (PREAUTH) has not been asked whose mailbox this is.
-      if (client.authenticated === true) {
-        throw new ProviderError('protocol', 'The server did not ask for a login (PREAUTH).', { code: 'PREAUTH' });
-      }
       return client;
     } catch (error) {
       client.close();
-      const failure = toProviderError(error);
+      const failure = toProviderError(preauth.error ?? error);
       // Another address of the same host may answer; a refusal by the server is final.
       if (failure.kind !== 'network') throw failure;
       lastError = failure;
@@ -187,6 +184,7 @@ export interface ImapHooks {
     options?: { untagged?: Record<string, (untagged: UntaggedResponse) => Promise<void>> },
   ): Promise<{ next(): void }>;
   untaggedVanished(untagged: UntaggedResponse, mailbox?: unknown): Promise<void>;
+  initialPREAUTH(): Promise<void>;
 }
 
 /** Rejects when the connection ends, with the error that ended it. */
@@ -208,8 +206,20 @@ export function connectionEnd(client: ImapFlow): Promise<never> {
   return broken;
 }
 
+/** Ends a session that a server opens without a login: nobody has told it whose mailbox this is. */
+function refusePreauth(client: ImapFlow): { error: ProviderError | null } {
+  const refused: { error: ProviderError | null } = { error: null };
+  (client as unknown as ImapHooks).initialPREAUTH = async () => {
+    refused.error = new ProviderError('protocol', 'The server did not ask for a login (PREAUTH).', {
+      code: 'PREAUTH',
+    });
+    client.close();
+  };
+  return refused;
+}
+
 /** Most ranges that are kept between two looks; more than that means "compare everything". */
-const MAX_VANISHED_RANGES = 10_000;
+export const MAX_VANISHED_RANGES = 10_000;
 
 /**
  * Replaces imapflow's walk over each vanished UID, which one hostile `VANISHED 1:4294967295` keeps busy

@@ -32,6 +32,9 @@ const LOGIN_CODES = new Set([
   'PRIVACYREQUIRED',
   'NOPERM',
 ]);
+/** What servers say when a login is refused for another reason than the password; by words, where there is no code. */
+const TRANSIENT_WORDS =
+  /temporar|again later|too many|too busy|overload|maximum number|(limit|quota) (reached|exceeded)|exceeded|unavailable|not available|internal error|server error|system error|backend|timed? ?out|maintenance|concurrent|simultaneous|in use|locked by/i;
 /** Longest piece of a server's text that is passed on. */
 const MAX_RESPONSE_CHARS = 1_000;
 
@@ -46,6 +49,7 @@ export function toProviderError(error: unknown): ProviderError {
   return new ProviderError(kind, words, {
     response,
     code,
+    vague: kind === 'authentication' && !(code && LOGIN_CODES.has(code)),
     retryAfterSeconds: failure.throttleReset ? Math.ceil(failure.throttleReset / 1000) : undefined,
     cause: error,
   });
@@ -64,7 +68,9 @@ function kindOf(failure: ImapFailure, code: string | undefined): ProviderErrorKi
   if (failure.authenticationFailed) {
     // A refused login is one that the server answered with NO. Anything else (a dropped connection, BAD,
     // "login disabled") says nothing about the password.
-    return failure.responseStatus === 'NO' || (code && LOGIN_CODES.has(code)) ? 'authentication' : 'protocol';
+    if (code && LOGIN_CODES.has(code)) return 'authentication';
+    if (failure.responseStatus !== 'NO') return 'protocol';
+    return TRANSIENT_WORDS.test(failure.responseText ?? '') ? 'busy' : 'authentication';
   }
   if (isTls(failure)) return 'tls';
   if (failure.responseStatus === 'NO' || failure.responseStatus === 'BAD') return 'protocol';

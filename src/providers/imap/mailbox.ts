@@ -11,7 +11,13 @@ import type {
   WatchRequest,
 } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { connect, type Dialer, MAX_MESSAGE_BYTES } from './connection.ts';
+import {
+  connect,
+  DEFAULT_IMAP_TIMINGS,
+  type Dialer,
+  type ImapTimings,
+  MAX_MESSAGE_BYTES,
+} from './connection.ts';
 import { listFolders } from './folders.ts';
 import { select } from './select.ts';
 import { SelectedFolder } from './selected-folder.ts';
@@ -20,8 +26,6 @@ import { Watcher } from './watch.ts';
 
 /** Connections for work beside the watching one: history and live side by side, and reads for the API. */
 const MAX_WORK_CONNECTIONS = 3;
-/** A work connection that nobody uses is closed after this long, in ms. */
-const WORK_IDLE_MS = 20_000;
 
 interface WorkConnection {
   client: ImapFlow | null;
@@ -33,6 +37,7 @@ interface WorkConnection {
 export class ImapMailbox implements Mailbox {
   readonly #account: Account<ImapSettings, ImapSecret>;
   readonly #dialer: Dialer;
+  readonly #timings: ImapTimings;
   readonly #closed = new AbortController();
   readonly #work: WorkConnection[] = [];
   readonly #waiting: (() => void)[] = [];
@@ -40,18 +45,23 @@ export class ImapMailbox implements Mailbox {
   #maxWork = MAX_WORK_CONNECTIONS;
   #watcher: Watcher | null = null;
 
-  constructor(account: Account<ImapSettings, ImapSecret>, dialer: Dialer) {
+  constructor(
+    account: Account<ImapSettings, ImapSecret>,
+    dialer: Dialer,
+    timings: Partial<ImapTimings> = {},
+  ) {
     this.#account = account;
     this.#dialer = dialer;
+    this.#timings = { ...DEFAULT_IMAP_TIMINGS, ...timings };
   }
 
   async folders(signal: AbortSignal): Promise<RemoteFolder[]> {
     const ended = this.#until(signal);
     const watcher = this.#watcher;
     if (watcher?.ready) {
-      return watcher.use((client) => listFolders(client, ended));
+      return watcher.use((client) => listFolders(client, this.#timings, ended));
     }
-    return this.#withWork(ended, (client) => listFolders(client, ended));
+    return this.#withWork(ended, (client) => listFolders(client, this.#timings, ended));
   }
 
   async open(path: string, signal: AbortSignal, quick = false): Promise<OpenFolder> {
@@ -59,7 +69,7 @@ export class ImapMailbox implements Mailbox {
     if (quick && this.#watcher?.ready && this.#watcher.path === path) return this.#watcher.borrow(ended);
     const work = await this.#acquire(ended);
     try {
-      return await select(work.client as ImapFlow, path, ended, () => this.#release(work));
+      return await select(work.client as ImapFlow, path, this.#timings, ended, () => this.#release(work));
     } catch (error) {
       this.#release(work);
       throw error;
@@ -68,15 +78,28 @@ export class ImapMailbox implements Mailbox {
 
   async watch(request: WatchRequest, onHint: (hint: Hint) => void, signal: AbortSignal): Promise<void> {
     const ended = this.#until(signal);
-    const client = await connect(this.#account, this.#dialer, ended);
-    const watcher = new Watcher(client, request.path, onHint, ended);
-    try {
-      await watcher.run(() => {
-        this.#watcher = watcher;
-      });
-    } finally {
-      if (this.#watcher === watcher) this.#watcher = null;
-      client.close();
+    for (;;) {
+      let client: ImapFlow;
+      try {
+        client = await this.#connect(ended);
+      } catch (error) {
+        // The server allows no connection beside those for work: do without hints for a while.
+        if (ended.aborted || !this.#work.some((w) => w.client?.usable)) throw error;
+        await pause(this.#timings.watchAgain, ended);
+        continue;
+      }
+      const watcher = new Watcher(client, request.path, this.#timings, onHint, ended);
+      try {
+        await watcher.run(() => {
+          this.#watcher = watcher;
+        });
+      } catch (error) {
+        if (ended.aborted || !watcher.givenUp) throw error;
+      } finally {
+        if (this.#watcher === watcher) this.#watcher = null;
+        client.close();
+      }
+      await pause(this.#timings.watchAgain, ended);
     }
   }
 
@@ -139,15 +162,18 @@ export class ImapMailbox implements Mailbox {
         try {
           if (!work.client?.usable) {
             work.client?.close();
-            work.client = await connect(this.#account, this.#dialer, signal);
+            work.client = await this.#connect(signal);
           }
           return work;
         } catch (error) {
           this.#drop(work);
+          if (signal.aborted) throw error;
           // "Too many connections" comes as a refused login or a BYE: others of ours are open, so wait for one.
-          const others = this.#work.some((w) => w.client?.usable);
-          if (!others || signal.aborted) throw error;
-          this.#maxWork = Math.max(1, this.#work.length);
+          const others = this.#work.filter((w) => w.client?.usable).length;
+          // Work comes before watching: without hints the sync is slow, without work there is none.
+          if (others === 0 && !this.#giveUpWatching()) throw error;
+          this.#maxWork = Math.max(1, others);
+          if (others === 0) continue;
         }
       }
       await new Promise<void>((resolve) => {
@@ -161,13 +187,26 @@ export class ImapMailbox implements Mailbox {
     }
   }
 
+  #connect(signal: AbortSignal): Promise<ImapFlow> {
+    return connect(this.#account, this.#dialer, signal, { timings: this.#timings });
+  }
+
+  /** Frees the watching connection; false when there is none. */
+  #giveUpWatching(): boolean {
+    const watcher = this.#watcher;
+    if (!watcher) return false;
+    this.#watcher = null;
+    watcher.giveUp();
+    return true;
+  }
+
   #release(work: WorkConnection): void {
     if (!work.busy) return;
     work.busy = false;
     if (!work.client?.usable) {
       this.#drop(work);
     } else {
-      work.timer = setTimeout(() => this.#drop(work), WORK_IDLE_MS);
+      work.timer = setTimeout(() => this.#drop(work), this.#timings.workIdle);
       work.timer.unref();
     }
     this.#waiting.shift()?.();
@@ -182,4 +221,20 @@ export class ImapMailbox implements Mailbox {
     if (at >= 0) this.#work.splice(at, 1);
     this.#waiting.shift()?.();
   }
+}
+
+/** Waits; throws when the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
 }

@@ -1,4 +1,5 @@
 import type { ImapFlow } from 'imapflow';
+import { ProviderError } from '../provider.ts';
 import { type ImapTimings, withDeadline } from './connection.ts';
 import { statusOf } from './folders.ts';
 import { SelectedFolder } from './selected-folder.ts';
@@ -13,7 +14,17 @@ export async function select(
 ): Promise<SelectedFolder> {
   const box = await withDeadline(client, timings.select, signal, 'EXAMINE', () =>
     client.mailboxOpen(path, { readOnly: true }),
-  );
+  ).catch((error: unknown) => {
+    // A NO to this one command on a connection that lives concerns this folder only.
+    if (error instanceof ProviderError && error.kind === 'protocol' && client.usable) {
+      throw new ProviderError('folder_refused', error.message, {
+        response: error.response,
+        code: error.code,
+        cause: error,
+      });
+    }
+    throw error;
+  });
   let uidNext: number | null = box.uidNext || null;
   // SELECT without UIDNEXT: STATUS knows.
   if (!uidNext) uidNext = (await statusOf(client, path, timings, signal))?.uidNext ?? null;

@@ -2,6 +2,7 @@ import type { FetchMessageObject, FetchQueryObject, ImapFlow } from 'imapflow';
 import { headerDigest } from '../../mail/fingerprint.ts';
 import type {
   FolderChanges,
+  MessageOutline,
   OpenFolder,
   RemoteFlags,
   RemoteIdentity,
@@ -9,7 +10,13 @@ import type {
   UnreadableMessage,
 } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { type ImapTimings, MAX_MESSAGE_BYTES, type UidRange, withDeadline } from './connection.ts';
+import {
+  type ImapTimings,
+  MAX_MESSAGE_BYTES,
+  MAX_VANISHED_RANGES,
+  type UidRange,
+  withDeadline,
+} from './connection.ts';
 import { readFlags } from './flags.ts';
 
 /** The slowest rate at which bodies still make progress. */
@@ -21,6 +28,9 @@ const CHUNK_MESSAGES = 250;
 const HEAD_BYTES = 256 * 1024;
 /** Raw bytes for the API come in pieces of this size (RFC 9051 partial fetch). */
 const RAW_PIECE_BYTES = 1024 * 1024;
+/** Rows of one FETCH: a folder of this many messages, and changes that others make meanwhile. */
+const MAX_ROWS = 5_000_000;
+const SPARE_ROWS = 10_000;
 /** UIDs are 32 bits (RFC 9051 2.3.1.1). */
 const MAX_UID = 0xffff_ffff;
 
@@ -74,6 +84,7 @@ export class SelectedFolder implements OpenFolder {
       { uid: true },
       false,
       this.#timings.scan,
+      count,
     );
     return uniqueUids(rows);
   }
@@ -83,6 +94,8 @@ export class SelectedFolder implements OpenFolder {
     const found = await this.#command(this.#timings.scan, 'UID SEARCH', () =>
       this.#client.search({ uid: `${from}:${to ?? '*'}` }, { uid: true }),
     );
+    // Some servers refuse to search an empty folder.
+    if (!Array.isArray(found) && this.exists === 0) return [];
     if (!Array.isArray(found)) throw new ProviderError('protocol', 'The server refused UID SEARCH.');
     // `n:*` also names the last message when it lies below n.
     return found.filter((uid) => uid >= from && uid <= (to ?? MAX_UID));
@@ -104,13 +117,21 @@ export class SelectedFolder implements OpenFolder {
 
   async flags(from: number, to: number): Promise<RemoteFlags[]> {
     if (this.exists === 0) return [];
-    const rows = await this.#collect(`${from}:${to}`, { uid: true, flags: true }, true, this.#timings.scan);
+    const rows = await this.#collect(
+      `${from}:${to}`,
+      { uid: true, flags: true },
+      true,
+      this.#timings.scan,
+      this.exists,
+    );
     return flagRows(rows, from, to);
   }
 
   async changes(sinceModseq: number, from: number, to: number): Promise<FolderChanges> {
     const vanished: UidRange[] = [];
-    const onVanished = (ranges: UidRange[]) => void vanished.push(...ranges);
+    const onVanished = (ranges: UidRange[]) => {
+      if (vanished.length < MAX_VANISHED_RANGES) vanished.push(...ranges);
+    };
     this.#client.on('vanished', onVanished);
     try {
       const rows =
@@ -121,13 +142,15 @@ export class SelectedFolder implements OpenFolder {
               { uid: true, flags: true },
               true,
               this.#timings.scan,
+              this.exists,
               BigInt(sinceModseq),
             );
       let highestModseq = 0;
       for (const row of rows) highestModseq = Math.max(highestModseq, Number(row.modseq ?? 0));
       return {
         flags: flagRows(rows, from, to),
-        vanished: this.tellsVanished ? vanished : null,
+        // More than can be kept: not told, so that all is compared.
+        vanished: this.tellsVanished && vanished.length < MAX_VANISHED_RANGES ? vanished : null,
         highestModseq,
       };
     } finally {
@@ -146,14 +169,9 @@ export class SelectedFolder implements OpenFolder {
     };
     const identities: RemoteIdentity[] = [];
     for (let i = 0; i < uids.length; i += CHUNK_MESSAGES) {
-      const rows = await this.#collect(
-        uidSet(uids.slice(i, i + CHUNK_MESSAGES)),
-        query,
-        true,
-        this.#timings.fetch,
-      );
-      for (const row of rows) {
-        if (!row.uid || !asked.delete(row.uid) || !row.flags) continue;
+      const chunk = uids.slice(i, i + CHUNK_MESSAGES);
+      await this.#each(uidSet(chunk), query, { uid: true }, this.#timings.fetch, chunk.length, (row) => {
+        if (!row.uid || !row.flags || !asked.delete(row.uid)) return;
         identities.push({
           uid: row.uid,
           flags: readFlags(row.flags),
@@ -162,14 +180,36 @@ export class SelectedFolder implements OpenFolder {
           size: row.size ?? 0,
           headerDigest: row.headers ? headerDigest(row.headers) : null,
         });
-      }
+      });
     }
     return identities;
   }
 
+  async outline(uid: number, withHeader: boolean): Promise<MessageOutline | null> {
+    let outline: MessageOutline | null = null;
+    const query = { uid: true, flags: true, internalDate: true, size: true, headers: withHeader };
+    await this.#each(`${uid}`, query, { uid: true }, this.#timings.fetch, 1, (row) => {
+      if (row.uid !== uid || !row.flags || (withHeader && !row.headers)) return;
+      outline = {
+        uid,
+        flags: readFlags(row.flags),
+        internalDate: unixSeconds(row.internalDate),
+        size: row.size ?? 0,
+        header: row.headers ?? null,
+      };
+    });
+    return outline;
+  }
+
   async *messages(uids: number[]): AsyncIterable<RemoteMessage | UnreadableMessage> {
     const sizes = new Map<number, number>();
-    for (const row of await this.#collect(uidSet(uids), { uid: true, size: true }, true, this.#timings.fetch)) {
+    for (const row of await this.#collect(
+      uidSet(uids),
+      { uid: true, size: true },
+      true,
+      this.#timings.fetch,
+      uids.length,
+    )) {
       if (row.uid && row.size !== undefined) sizes.set(row.uid, row.size);
     }
     for (const chunk of chunks(uids, sizes)) {
@@ -199,9 +239,12 @@ export class SelectedFolder implements OpenFolder {
         { uid: true, source: { start: at, maxLength: want } },
         true,
         this.#timings.fetch,
+        1,
       );
       const piece = rows.find((row) => row.uid === uid && row.source)?.source;
       if (!piece) throw new ProviderError('no_folder', 'The message is no longer there.');
+      if (piece.length > want)
+        throw new ProviderError('protocol', 'The server sent more than was asked for.');
       if (piece.length > 0) yield piece;
       at += piece.length;
       // A short piece is the end of the message.
@@ -228,30 +271,47 @@ export class SelectedFolder implements OpenFolder {
     this.#release();
   }
 
-  async #fetchWhole(uids: number[], bytes: number): Promise<Map<number, RemoteMessage>> {
-    const head = uids.length === 1 && bytes > MAX_MESSAGE_BYTES;
-    const rows = await this.#collect(
+  /**
+   * Whole messages by UID. What does not come, comes twice, or would take more memory than these messages may is
+   * left out: the caller asks for it alone.
+   */
+  async #fetchWhole(uids: number[], announced: number): Promise<Map<number, RemoteMessage>> {
+    const bytes = Math.min(announced, MAX_MESSAGE_BYTES);
+    const head = uids.length === 1 && announced > MAX_MESSAGE_BYTES;
+    const asked = new Set(uids);
+    const twice = new Set<number>();
+    const read = new Map<number, RemoteMessage>();
+    let room = Math.max(CHUNK_BYTES, bytes) * 2;
+    await this.#each(
       uidSet(uids),
       { uid: true, flags: true, internalDate: true, source: head ? { maxLength: HEAD_BYTES } : true },
-      true,
+      { uid: true },
       this.#timings.fetch + bytes / SLOWEST_BYTES_PER_MS,
+      uids.length,
+      (row) => {
+        // A flag change of another message, or a row without UID: not what was asked for.
+        if (!row.uid || !row.source || !asked.has(row.uid)) return;
+        // Nothing where something was announced is no mail.
+        if (row.source.length === 0 && (uids.length > 1 || announced > 0)) return;
+        const before = read.get(row.uid);
+        if (before && !before.raw.equals(row.source)) twice.add(row.uid);
+        if (before) return;
+        if (read.size > 0 && row.source.length > room) return;
+        room -= row.source.length;
+        read.set(row.uid, {
+          uid: row.uid,
+          flags: readFlags(row.flags),
+          remoteId: row.emailId || null,
+          internalDate: unixSeconds(row.internalDate),
+          raw: row.source,
+          truncated:
+            head && row.source.length >= HEAD_BYTES
+              ? `the message has ${announced} bytes, more than the ${MAX_MESSAGE_BYTES} that are read`
+              : null,
+        });
+      },
     );
-    const asked = new Set(uids);
-    const read = new Map<number, RemoteMessage>();
-    for (const row of rows) {
-      // A flag change of another message, a row without UID, a second row for the same UID: not what was asked for.
-      if (!row.uid || !row.source || !asked.has(row.uid) || read.has(row.uid)) continue;
-      read.set(row.uid, {
-        uid: row.uid,
-        flags: readFlags(row.flags),
-        remoteId: row.emailId || null,
-        internalDate: unixSeconds(row.internalDate),
-        raw: row.source,
-        truncated: head
-          ? `the message has ${bytes} bytes, more than the ${MAX_MESSAGE_BYTES} that are read`
-          : null,
-      });
-    }
+    for (const uid of twice) read.delete(uid);
     return read;
   }
 
@@ -260,12 +320,35 @@ export class SelectedFolder implements OpenFolder {
     query: FetchQueryObject,
     uid: boolean,
     ms: number,
+    expected: number,
     changedSince?: bigint,
   ): Promise<FetchMessageObject[]> {
-    return this.#command(ms, 'FETCH', async () => {
-      const rows: FetchMessageObject[] = [];
-      for await (const row of this.#client.fetch(range, query, { uid, changedSince })) rows.push(row);
-      return rows;
+    const rows: FetchMessageObject[] = [];
+    await this.#each(range, query, { uid, changedSince }, ms, expected, (row) => rows.push(row));
+    return rows;
+  }
+
+  /** FETCH, row by row; a server that sends rows without end is hung up on. */
+  async #each(
+    range: string,
+    query: FetchQueryObject,
+    options: { uid: boolean; changedSince?: bigint },
+    ms: number,
+    expected: number,
+    take: (row: FetchMessageObject) => void,
+  ): Promise<void> {
+    // Other sessions' flag changes come in between.
+    const most = Math.min(expected, MAX_ROWS) * 2 + SPARE_ROWS;
+    await this.#command(ms, 'FETCH', async () => {
+      let rows = 0;
+      for await (const row of this.#client.fetch(range, query, options)) {
+        rows += 1;
+        if (rows > most) {
+          this.#client.close();
+          throw new ProviderError('protocol', 'The server sends more rows than there are messages.');
+        }
+        take(row);
+      }
     });
   }
 

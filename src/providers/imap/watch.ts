@@ -12,6 +12,8 @@ import { SelectedFolder } from './selected-folder.ts';
 export class Watcher {
   readonly path: string;
   ready = false;
+  /** The connection was needed for work. */
+  givenUp = false;
   readonly #client: ImapFlow;
   readonly #timings: ImapTimings;
   readonly #onHint: (hint: Hint) => void;
@@ -65,6 +67,12 @@ export class Watcher {
     }
   }
 
+  /** Ends watching: the server allows too few connections, and work comes first. */
+  giveUp(): void {
+    this.givenUp = true;
+    this.#client.close();
+  }
+
   /** Runs commands on the watching connection; IDLE steps aside and comes back. */
   async use<T>(work: (client: ImapFlow) => Promise<T>): Promise<T> {
     const done = await this.#take();
@@ -83,7 +91,8 @@ export class Watcher {
       // cursor made from both would step over mail.
       await withDeadline(this.#client, this.#timings.command, signal, 'NOOP', () => this.#client.noop());
       const box = this.#client.mailbox;
-      if (!box || box.path !== this.path) return await select(this.#client, this.path, this.#timings, signal, done);
+      if (!box || box.path !== this.path)
+        return await select(this.#client, this.path, this.#timings, signal, done);
       return new SelectedFolder(
         this.#client,
         this.path,
