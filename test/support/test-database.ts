@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { Database, type DatabaseTarget } from '../../src/store/database.ts';
-import { startEmbeddedPostgres } from '../../src/store/embedded/start.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { asOrdinaryRole } from '../../src/store/ordinary-role.ts';
 
 export interface TestDatabase {
   db: Database;
@@ -13,11 +10,10 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** A migrated database of its own: on the server of `DATABASE_URL` if set, else on an embedded one. */
+/** A migrated database of its own, reached as the product reaches it. */
 export async function openTestDatabase(): Promise<TestDatabase> {
-  const { target, drop } = process.env.DATABASE_URL
-    ? await createOn(process.env.DATABASE_URL)
-    : await startEmbedded();
+  const { url, drop } = await freshDatabase();
+  const target = await asOrdinaryRole({ connectionString: url });
   const client = new pg.Client(target);
   await client.connect();
   await migrate(client);
@@ -33,27 +29,21 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   };
 }
 
-async function createOn(url: string): Promise<{ target: DatabaseTarget; drop: () => Promise<void> }> {
+/** An empty database: on the server of `DATABASE_URL` if set, else on the one that shared-postgres.ts has started. */
+export async function freshDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
+  const server = process.env.DATABASE_URL || process.env.MAILQUAY_TEST_DATABASE_URL;
+  if (!server) throw new Error('no PostgreSQL for tests: run them through Vitest, or set DATABASE_URL');
   const name = `mailquay_test_${randomUUID().replaceAll('-', '')}`;
   const run = async (statement: string) => {
-    const client = new pg.Client(url);
+    const client = new pg.Client(server);
     await client.connect();
     await client.query(statement).finally(() => client.end());
   };
   await run(`CREATE DATABASE ${name}`);
-  const own = new URL(url);
+  const own = new URL(server);
   own.pathname = `/${name}`;
-  return { target: { connectionString: own.href }, drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`) };
-}
-
-async function startEmbedded(): Promise<{ target: DatabaseTarget; drop: () => Promise<void> }> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'mailquay-test-'));
-  const server = await startEmbeddedPostgres({ dataDir, log: { info: () => {}, warn: () => {} } });
   return {
-    target: server.connection,
-    drop: async () => {
-      await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
+    url: own.href,
+    drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`),
   };
 }
