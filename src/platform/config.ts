@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { StartupError } from './errors.ts';
 
@@ -23,6 +24,7 @@ export interface Config {
 }
 
 const DEFAULT_PORT = 8025;
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 /** The API's documented cache time of raw copies: seven days. */
 const DEFAULT_RAW_RETENTION_DAYS = 7;
 
@@ -36,12 +38,12 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     apiKey: apiKey(env),
     masterKey: env.MAILQUAY_MASTER_KEY ?? null,
     previousMasterKeys: list(env.MAILQUAY_PREVIOUS_MASTER_KEYS),
-    databaseUrl: env.DATABASE_URL || null,
+    databaseUrl: databaseUrl(env),
     allowPrivateNetworks: boolean(env, 'MAILQUAY_ALLOW_PRIVATE_NETWORKS'),
-    logLevel: env.MAILQUAY_LOG_LEVEL || 'warn',
+    logLevel: logLevel(env),
     rawRetentionDays: integer(env, 'MAILQUAY_RAW_RETENTION_DAYS', DEFAULT_RAW_RETENTION_DAYS, 0, 3650),
     blobs: blobs(env, dataDir),
-    dnsServers: list(env.MAILQUAY_DNS_SERVERS),
+    dnsServers: dnsServers(env),
   };
 }
 
@@ -64,9 +66,42 @@ function apiKey(env: NodeJS.ProcessEnv): string | null {
   return value;
 }
 
+function logLevel(env: NodeJS.ProcessEnv): string {
+  const level = env.MAILQUAY_LOG_LEVEL || 'warn';
+  if (LOG_LEVELS.includes(level)) return level;
+  throw new StartupError(`MAILQUAY_LOG_LEVEL must be one of ${LOG_LEVELS.join(', ')}, but is "${level}".`);
+}
+
+function dnsServers(env: NodeJS.ProcessEnv): string[] {
+  const servers = list(env.MAILQUAY_DNS_SERVERS);
+  for (const server of servers) {
+    const [, bracketed, plain, port = '53'] = /^(?:\[(.*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(server) ?? [];
+    if (!isIP(bracketed ?? plain ?? server) || Number(port) > 65_535) {
+      throw new StartupError(
+        `MAILQUAY_DNS_SERVERS must be addresses such as 9.9.9.9 or [2620:fe::fe]:53, separated by commas, but one is "${server}".`,
+      );
+    }
+  }
+  return servers;
+}
+
+function databaseUrl(env: NodeJS.ProcessEnv): string | null {
+  const url = env.DATABASE_URL;
+  if (!url) return null;
+  // Not shown: it may hold a password.
+  if (!/^(postgres(ql)?:\/\/|socket:)/.test(url)) {
+    throw new StartupError('DATABASE_URL must begin with postgres://, as in postgres://user@host/database.');
+  }
+  return url;
+}
+
 function blobs(env: NodeJS.ProcessEnv, dataDir: string): Config['blobs'] {
   const url = env.MAILQUAY_S3_URL;
   if (!url) return { kind: 'files', directory: resolve(dataDir, 'blobs') };
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '') || URL.parse(url)?.pathname === '/') {
+    // Not shown: it may hold a password.
+    throw new StartupError('MAILQUAY_S3_URL must be an endpoint with a bucket, such as https://host/bucket.');
+  }
   const accessKeyId = env.MAILQUAY_S3_ACCESS_KEY_ID;
   const secretAccessKey = env.MAILQUAY_S3_SECRET_ACCESS_KEY;
   if (!accessKeyId || !secretAccessKey) {
