@@ -28,7 +28,7 @@ export interface IntakeOptions {
 export interface Fetched {
   place: Place;
   messages: RemoteMessage[];
-  /** Those that were suspects. */
+  /** Those that were suspects, and have come or are gone now. */
   suspects: number[];
 }
 
@@ -58,7 +58,8 @@ export async function fetch(
   const ahead = async (messages: RemoteMessage[]) =>
     store(ctx, folder, state, { place, messages, suspects: [] }, { ...options, advance: null });
   const { easy, hard, suspects } = await sortOut(ctx, place, uids, options.parkedToo ?? false);
-  let messages = await readTogether(ctx, folder, place, easy, options.matchFirst, ahead);
+  const read = await readTogether(ctx, folder, place, easy, options.matchFirst, ahead);
+  let { messages } = read;
   if (hard.length > 0) {
     await ahead(messages);
     messages = [];
@@ -74,7 +75,7 @@ export async function fetch(
       clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, [uid]),
     );
   }
-  return { place, messages, suspects };
+  return { place, messages, suspects: suspects.filter((uid) => !read.unreadable.includes(uid)) };
 }
 
 /** Second half: keeps the raw copies, parses, and applies with the cursor in one transaction. */
@@ -125,15 +126,15 @@ async function readTogether(
   uids: number[],
   matchFirst: boolean,
   ahead: (messages: RemoteMessage[]) => Promise<void>,
-): Promise<RemoteMessage[]> {
-  if (uids.length === 0) return [];
+): Promise<{ messages: RemoteMessage[]; unreadable: number[] }> {
+  if (uids.length === 0) return { messages: [], unreadable: [] };
   const missing = new Set(uids);
   const unreadable: number[] = [];
   let messages: RemoteMessage[] = [];
   let bytes = 0;
   try {
     const wanted = await matchKnown(ctx, folder, place, uids, matchFirst);
-    if (wanted.length === 0) return [];
+    if (wanted.length === 0) return { messages, unreadable };
     for await (const message of folder.messages(wanted)) {
       missing.delete(message.uid);
       if ('unreadable' in message) {
@@ -152,7 +153,7 @@ async function readTogether(
     throw error;
   }
   await note(ctx, place, unreadable, 'unreadable');
-  return messages;
+  return { messages, unreadable };
 }
 
 async function note(ctx: SyncContext, place: Place, uids: number[], reason: string): Promise<void> {

@@ -108,6 +108,7 @@ export class SelectedFolder implements OpenFolder {
       const answer = await this.#command(this.#timings.scan, 'UID SEARCH', () =>
         this.#client.search({ uid: uidSet(chunk) }, { uid: true }),
       );
+      if (!Array.isArray(answer) && this.exists === 0) return [];
       if (!Array.isArray(answer)) throw new ProviderError('protocol', 'The server refused UID SEARCH.');
       const asked = new Set(chunk);
       for (const uid of answer) if (asked.has(uid)) found.push(uid);
