@@ -41,6 +41,15 @@ export async function retireFolders(sql: Sql, scope: Scope, ids: string[], now: 
   ]);
 }
 
+/** Ids of folders that are gone and whose copies are not settled yet. */
+export async function retiredFolderIds(sql: Sql, scope: Scope): Promise<string[]> {
+  const rows = await sql.rows<{ id: string }>(
+    'SELECT id FROM folders WHERE grant_id = $1 AND deleted_at IS NOT NULL',
+    [scope.grantId],
+  );
+  return rows.map((row) => row.id);
+}
+
 /** Deletes retired folders that hold no copy any more. */
 export async function deleteRetiredFolders(sql: Sql, scope: Scope): Promise<void> {
   await sql.run(

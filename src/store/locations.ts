@@ -120,6 +120,18 @@ export async function updateFlags(
   };
 }
 
+/**
+ * Since when a copy is gone. `held`: its message may lie in history that has not been read yet, so that it cannot
+ * be taken for deleted before {@link releaseHeld}.
+ */
+export type GoneAt = Date | 'held';
+
+const HELD = 'infinity';
+
+function goneAt(at: GoneAt): Date | string {
+  return at === 'held' ? HELD : at;
+}
+
 /** Marks copies as gone; they still count until `settleGone` finds that they turned up nowhere else. */
 export async function markGone(
   sql: Sql,
@@ -127,13 +139,13 @@ export async function markGone(
   folderId: string,
   uidValidity: number,
   uids: number[],
-  now: Date,
+  at: GoneAt,
 ): Promise<number> {
   if (uids.length === 0) return 0;
   return sql.run(
     `UPDATE message_locations SET gone_at = $5 WHERE grant_id = $1 AND folder_id = $2 AND uid_validity = $3
        AND uid = ANY($4::bigint[]) AND gone_at IS NULL`,
-    [scope.grantId, folderId, uidValidity, uids, now],
+    [scope.grantId, folderId, uidValidity, uids, goneAt(at)],
   );
 }
 
@@ -143,13 +155,21 @@ export async function markFolderGone(
   scope: Scope,
   folderId: string,
   exceptValidity: number | null,
-  now: Date,
+  at: GoneAt,
 ): Promise<number> {
   return sql.run(
     `UPDATE message_locations SET gone_at = $4 WHERE grant_id = $1 AND folder_id = $2 AND gone_at IS NULL
        AND uid_validity IS DISTINCT FROM $3::bigint`,
-    [scope.grantId, folderId, exceptValidity, now],
+    [scope.grantId, folderId, exceptValidity, goneAt(at)],
   );
+}
+
+/** All history has been read: what is still gone may be settled from now on. */
+export async function releaseHeld(sql: Sql, scope: Scope, now: Date): Promise<number> {
+  return sql.run(`UPDATE message_locations SET gone_at = $2 WHERE grant_id = $1 AND gone_at = '${HELD}'`, [
+    scope.grantId,
+    now,
+  ]);
 }
 
 export interface RemovedLocation {
@@ -196,11 +216,11 @@ export async function removeLocations(
   );
 }
 
-/** How many copies are waiting to be settled. */
+/** How many copies are waiting to be settled, without those that are held. */
 export async function countGone(sql: Sql, scope: Scope): Promise<number> {
   const [row] = await sql.rows<{ count: number }>(
-    'SELECT count(*) AS count FROM message_locations WHERE grant_id = $1 AND gone_at IS NOT NULL',
-    [scope.grantId],
+    'SELECT count(*) AS count FROM message_locations WHERE grant_id = $1 AND gone_at < $2',
+    [scope.grantId, HELD],
   );
   return row?.count ?? 0;
 }

@@ -280,11 +280,19 @@ export async function applyFlags(writer: Writer, place: Place, rows: RemoteFlags
   });
 }
 
-/** Notes that copies are gone from a folder. The messages stay as they are until {@link settleGone}. */
-export async function applyGone(writer: Writer, place: Place, uids: number[]): Promise<number> {
+/**
+ * Notes that copies are gone from a folder. The messages stay as they are until {@link settleGone}, and those that
+ * are `held` at least until all history has been read.
+ */
+export async function applyGone(
+  writer: Writer,
+  place: Place,
+  uids: number[],
+  held: boolean,
+): Promise<number> {
   if (uids.length === 0) return 0;
   return inTransaction(writer, (sql) =>
-    markGone(sql, writer.scope, place.folderId, place.uidValidity, uids, writer.clock()),
+    markGone(sql, writer.scope, place.folderId, place.uidValidity, uids, held ? 'held' : writer.clock()),
   );
 }
 

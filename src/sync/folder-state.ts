@@ -10,6 +10,12 @@ export interface FolderState {
   status: FolderStatus | null;
   /** The STATUS after which the folder was last brought in step. */
   seen: FolderStatus | null;
+  /** It appeared after the mailbox was connected: what is in it is new, unless it is known from elsewhere. */
+  appeared: boolean;
+  /** When we began to read it (ms): what was moved here earlier lies in its history. 0: in an earlier life of the sync. */
+  startedAt: number;
+  /** When it was last known to be in step, deletions included (ms). */
+  inStepAt: number;
   /** UIDs of history that are still to come, oldest last; null when not listed yet. */
   history: number[] | null;
   /** The history is being matched with messages known under an older UIDVALIDITY. */
@@ -21,6 +27,24 @@ export interface FolderState {
   retryAt: number;
   /** When all flags were last read, for servers without modification sequences; ms. */
   scannedAt: number;
+}
+
+/** True while some of what was in the folder when we began to read it is not stored. */
+export function hasHistory(folder: FolderState): boolean {
+  if (!folder.row.selectable || folder.failures > 1) return false;
+  return !folder.cursor || folder.cursor.backfillUid > 1 || folder.rematching;
+}
+
+/**
+ * True when a mail that is missing from a folder may have been moved into another before we began to read that
+ * one: then it lies in history that is still to come, and must not be taken for deleted.
+ */
+export function mayBeInHistory(from: FolderState, all: Iterable<FolderState>): boolean {
+  for (const folder of all) {
+    if (folder === from || !hasHistory(folder)) continue;
+    if (!folder.cursor || folder.startedAt >= from.inStepAt) return true;
+  }
+  return false;
 }
 
 /** The order in which people miss their mail. */

@@ -25,21 +25,30 @@ export interface Outcome {
   gone: boolean;
   /** History is to be taken in: the folder is new, or has a new UIDVALIDITY. */
   history: boolean;
+  /** All that is stored of the folder was held against the server, deletions included. */
+  inStep: boolean;
 }
 
 /** How to look at a folder: after a hint; after a difference in its STATUS; UID by UID even when the counts agree. */
 export type Look = 'quick' | 'look' | 'full';
 
-/** Brings one folder in step with the server, except for history that is still to come: new mail, flags and deletions. */
-export async function syncFolder(ctx: SyncContext, state: FolderState, how: Look): Promise<Outcome> {
+/**
+ * Brings one folder in step with the server, except for history that is still to come: new mail, flags and deletions.
+ * `held`: what is missing here may lie in the history of another folder.
+ */
+export async function syncFolder(
+  ctx: SyncContext,
+  state: FolderState,
+  how: Look,
+  held: boolean,
+): Promise<Outcome> {
   const full = how === 'full';
   const folder = await ctx.mailbox.open(state.row.path, ctx.signal, how === 'quick');
   try {
     const { cursor } = state;
     if (!cursor || cursor.uidValidity !== folder.uidValidity) return await start(ctx, folder, state);
     await takeNew(ctx, folder, state, cursor);
-    const gone = await takeChanges(ctx, folder, state, full);
-    return { gone, history: false };
+    return await takeChanges(ctx, folder, state, full, held);
   } finally {
     await folder.close();
   }
@@ -48,11 +57,14 @@ export async function syncFolder(ctx: SyncContext, state: FolderState, how: Look
 /** Begins a folder: its newest mails first, so that they can be read at once. */
 async function start(ctx: SyncContext, folder: OpenFolder, state: FolderState): Promise<Outcome> {
   const before = state.cursor;
+  state.startedAt = ctx.writer.clock().getTime();
   const newest = await folder.newestUids(FIRST_MESSAGES);
   const top = newest.at(-1) ?? 0;
   const uidNext = Math.max(folder.uidNext ?? 1, top + 1);
-  // All that is new after a new UIDVALIDITY came while we were away, if we had everything before.
-  const liveFrom = before ? (before.backfillUid <= 1 ? 1 : uidNext) : (folder.uidNext ?? top + 1);
+  // All that is new after a new UIDVALIDITY came while we were away, if we had everything before; and so did all
+  // that is new in a folder that was not there when the mailbox was connected.
+  const allLive = before ? before.backfillUid <= 1 : state.appeared;
+  const liveFrom = allLive ? 1 : before ? uidNext : (folder.uidNext ?? top + 1);
   const complete = newest.length >= folder.exists;
   const cursor: FolderCursor = {
     folderId: state.row.id,
@@ -73,7 +85,7 @@ async function start(ctx: SyncContext, folder: OpenFolder, state: FolderState): 
     advance: () => cursor,
     matchFirst: state.rematching,
   });
-  return { gone: false, history: true };
+  return { gone: false, history: true, inStep: !state.rematching };
 }
 
 /** New mail: everything from the cursor's UIDNEXT on. */
@@ -105,7 +117,8 @@ async function takeChanges(
   folder: OpenFolder,
   state: FolderState,
   full: boolean,
-): Promise<boolean> {
+  held: boolean,
+): Promise<Outcome> {
   const cursor = state.cursor as FolderCursor;
   const place: Place = { folderId: state.row.id, uidValidity: cursor.uidValidity };
   const from = cursor.backfillUid;
@@ -113,6 +126,7 @@ async function takeChanges(
   const now = ctx.writer.clock();
   let missing: number[] = [];
   let compared = false;
+  let inStep = false;
   let seenModseq = folder.highestModseq ?? cursor.highestModseq;
   if (to < from) {
     compared = true;
@@ -123,6 +137,7 @@ async function takeChanges(
       if (folder.highestModseq === null) seenModseq = Math.max(seenModseq, changes.highestModseq);
       await folder.assertUnchanged();
       await writeFlags(ctx, place, changes.flags);
+      inStep = changes.vanished !== null;
       if (changes.vanished) {
         missing = await ctx.writer.db.engine((sql) =>
           uidsInRanges(sql, ctx.writer.scope, place.folderId, place.uidValidity, changes.vanished ?? []),
@@ -158,15 +173,19 @@ async function takeChanges(
   const gone = missing.filter((uid) => !there.has(uid));
   if (gone.length > 0) {
     await folder.assertUnchanged();
-    await ctx.serial(() => applyGone(ctx.writer, place, gone));
+    await ctx.serial(() => applyGone(ctx.writer, place, gone, held));
   }
   await retryFailed(ctx, folder, state, place, now);
   const highestModseq = seenModseq;
   const reconciledAt = compared ? now : cursor.reconciledAt;
   if (highestModseq !== cursor.highestModseq || reconciledAt !== cursor.reconciledAt) {
-    await advance(ctx, state, (latest) => ({ ...latest, highestModseq, reconciledAt }));
+    await advance(ctx, state, (latest) => {
+      // History has set it back meanwhile, for the sake of mails that were not in this look.
+      const setBack = latest.highestModseq < cursor.highestModseq;
+      return { ...latest, reconciledAt, highestModseq: setBack ? latest.highestModseq : highestModseq };
+    });
   }
-  return gone.length > 0;
+  return { gone: gone.length > 0, history: false, inStep: inStep || compared || from <= 1 };
 }
 
 /** Without modification sequences all flags must be read: at once in a small folder, else when counts differ or it is time. */

@@ -8,6 +8,7 @@ import {
   freePaths,
   listFolders,
   type NewFolder,
+  retiredFolderIds,
   retireFolders,
   upsertFolders,
 } from '../store/folders.ts';
@@ -25,15 +26,21 @@ const MAX_NAME_CHARS = 1_024;
  * Brings the stored folders in step with a listing. A path that vanished while another with the same
  * UIDVALIDITY appeared is a rename: the folder keeps its id, and so do its messages. Copies in folders that are
  * gone are marked as gone, so that messages which turn up elsewhere survive; the rows follow when they are empty.
+ * `mayBeInHistory`: whether a folder's mails may lie in history that is still to be read elsewhere.
  */
-export async function applyFolderTree(writer: Writer, remote: RemoteFolder[]): Promise<FolderRow[]> {
+export async function applyFolderTree(
+  writer: Writer,
+  remote: RemoteFolder[],
+  mayBeInHistory: (folderId: string) => boolean,
+): Promise<FolderRow[]> {
   const { db, scope, lease } = writer;
   return db.engine(async (sql) => {
     await assertHeld(sql, lease);
     const now = writer.clock();
     const stored = await listFolders(sql, scope);
     const validity = new Map((await listCursors(sql, scope)).map((c) => [c.folderId, c.uidValidity]));
-    const ids = identify(scope.grantId, stored, validity, remote);
+    const retired = await retiredFolderIds(sql, scope);
+    const ids = identify(scope.grantId, stored, retired, validity, remote);
     const byId = new Map(stored.map((f) => [f.id, f]));
     const wanted = remote.map(
       (folder): NewFolder => ({
@@ -60,6 +67,7 @@ export async function applyFolderTree(writer: Writer, remote: RemoteFolder[]): P
     });
     const kept = new Set(wanted.map((f) => f.id));
     const gone = stored.filter((f) => !kept.has(f.id));
+    const appeared = wanted.some((f) => !byId.has(f.id));
     // A rename chain (a → b, b → c) must not trip over the unique path.
     await freePaths(
       sql,
@@ -73,7 +81,8 @@ export async function applyFolderTree(writer: Writer, remote: RemoteFolder[]): P
       now,
     );
     for (const folder of gone) {
-      await markFolderGone(sql, scope, folder.id, null, now);
+      const held = appeared || mayBeInHistory(folder.id);
+      await markFolderGone(sql, scope, folder.id, null, held ? 'held' : now);
       events.push({ type: 'folder.deleted', objectId: folder.id, data: { name: folder.name } });
     }
     await upsertFolders(sql, scope, changed, now);
@@ -91,6 +100,7 @@ export function hasGone(writer: Writer): Promise<boolean> {
 function identify(
   grantId: string,
   stored: FolderRow[],
+  retired: string[],
   validity: Map<string, number>,
   remote: RemoteFolder[],
 ): Map<string, string> {
@@ -98,7 +108,8 @@ function identify(
   const listed = new Set(remote.map((f) => f.path));
   const lost = stored.filter((f) => !listed.has(f.path) && validity.has(f.id));
   const ids = new Map<string, string>();
-  const used = new Set(stored.map((f) => f.id));
+  // A folder that is made anew under an old name is another folder, also while the old one's mails are settled.
+  const used = new Set([...retired, ...stored.map((f) => f.id)]);
   for (const folder of remote) {
     const known = byPath.get(folder.path);
     if (known) ids.set(folder.path, known.id);

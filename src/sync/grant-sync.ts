@@ -3,12 +3,12 @@ import { insertEvents } from '../store/events.ts';
 import { listCursors } from '../store/folder-cursors.ts';
 import type { FolderRow } from '../store/folders.ts';
 import { assertHeld, resetFailures } from '../store/leases.ts';
-import { hasOlderValidity } from '../store/locations.ts';
+import { hasOlderValidity, releaseHeld } from '../store/locations.ts';
 import { foldersWithDueFailures } from '../store/sync-failures.ts';
 import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
 import { settleGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
-import { byPriority, type FolderState } from './folder-state.ts';
+import { byPriority, type FolderState, hasHistory, mayBeInHistory } from './folder-state.ts';
 import { concernsFolder, type Look, scanInterval, syncFolder } from './folder-sync.ts';
 import { applyFolderTree, hasGone } from './folder-tree.ts';
 import { takeHistory } from './history.ts';
@@ -125,6 +125,15 @@ export class GrantSync {
       if (!folder.row.selectable) continue;
       const need = this.#need(folder);
       if (need) complete = (await this.#look(folder, need)) && complete;
+      else if (folder.failures === 0 && !hasHistory(folder)) folder.inStepAt = began.getTime();
+    }
+    if (complete && ![...this.#folders.values()].some(hasHistory)) {
+      await ctx.serial(() =>
+        ctx.writer.db.engine(async (sql) => {
+          await assertHeld(sql, ctx.writer.lease);
+          await releaseHeld(sql, ctx.writer.scope, ctx.writer.clock());
+        }),
+      );
     }
     if (complete && (await hasGone(ctx.writer))) {
       await ctx.serial(() => settleGone(ctx.writer, began));
@@ -170,8 +179,11 @@ export class GrantSync {
   async #look(folder: FolderState, how: Look): Promise<boolean> {
     if (!folder.row.selectable) return true;
     const status = folder.status;
+    const began = this.#ctx.writer.clock().getTime();
     try {
-      const outcome = await syncFolder(this.#ctx, folder, how);
+      const held = mayBeInHistory(folder, this.#folders.values());
+      const outcome = await syncFolder(this.#ctx, folder, how, held);
+      if (outcome.inStep) folder.inStepAt = began;
       if (how !== 'quick') folder.seen = status;
       folder.stale = false;
       folder.failures = 0;
@@ -202,6 +214,7 @@ export class GrantSync {
       await takeHistory(
         { ...this.#ctx, signal },
         () => [...this.#folders.values()],
+        (folder) => mayBeInHistory(folder, this.#folders.values()),
         (folder) => {
           this.#dirty.add(folder.row.path);
           this.#settleDue = true;
@@ -232,7 +245,12 @@ export class GrantSync {
   async #listFolders(): Promise<void> {
     const ctx = this.#ctx;
     const remote = await ctx.mailbox.folders(ctx.signal);
-    const rows = await ctx.serial(() => applyFolderTree(ctx.writer, remote));
+    const rows = await ctx.serial(() =>
+      applyFolderTree(ctx.writer, remote, (id) => {
+        const folder = this.#folders.get(id);
+        return !folder || mayBeInHistory(folder, this.#folders.values());
+      }),
+    );
     const known = this.#folders.size > 0;
     const cursors = known ? null : await ctx.writer.db.engine((sql) => listCursors(sql, ctx.writer.scope));
     const status = new Map(remote.map((f: RemoteFolder) => [f.path, f.status]));
@@ -244,6 +262,7 @@ export class GrantSync {
         (await this.#newState(
           row,
           cursors?.find((c) => c.folderId === row.id),
+          known || this.#initialDone,
         ));
       state.row = row;
       state.status = status.get(row.path) ?? null;
@@ -251,7 +270,11 @@ export class GrantSync {
     }
   }
 
-  async #newState(row: FolderRow, cursor: FolderState['cursor'] | undefined): Promise<FolderState> {
+  async #newState(
+    row: FolderRow,
+    cursor: FolderState['cursor'] | undefined,
+    appeared: boolean,
+  ): Promise<FolderState> {
     const { writer } = this.#ctx;
     const rematching =
       cursor != null &&
@@ -261,6 +284,9 @@ export class GrantSync {
       cursor: cursor ?? null,
       status: null,
       seen: null,
+      appeared,
+      startedAt: 0,
+      inStepAt: 0,
       history: null,
       rematching,
       stale: false,

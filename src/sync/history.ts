@@ -14,11 +14,13 @@ const SLICES_PER_TURN = 8;
 
 /**
  * Takes in what was in the folders before they were connected, newest first, all folders by turns.
- * Ends when there is no more history; `onFolderDone` hears of each folder that is complete.
+ * Ends when there is no more history; `onFolderDone` hears of each folder that is complete. `mayBeElsewhere` tells
+ * whether mails that are missing from a folder may yet turn up in the history of another.
  */
 export async function takeHistory(
   ctx: SyncContext,
   folders: () => FolderState[],
+  mayBeElsewhere: (state: FolderState) => boolean,
   onFolderDone: (state: FolderState) => void,
 ): Promise<void> {
   for (;;) {
@@ -29,7 +31,7 @@ export async function takeHistory(
     for (const state of open) {
       ctx.signal.throwIfAborted();
       try {
-        if (await takeTurn(ctx, state)) onFolderDone(state);
+        if (await takeTurn(ctx, state, mayBeElsewhere)) onFolderDone(state);
       } catch (error) {
         if (!concernsFolder(error)) throw error;
         state.stale = true;
@@ -41,7 +43,11 @@ export async function takeHistory(
 }
 
 /** One turn of one folder; true when its history is complete. */
-async function takeTurn(ctx: SyncContext, state: FolderState): Promise<boolean> {
+async function takeTurn(
+  ctx: SyncContext,
+  state: FolderState,
+  mayBeElsewhere: (state: FolderState) => boolean,
+): Promise<boolean> {
   const folder = await ctx.mailbox.open(state.row.path, ctx.signal);
   try {
     const cursor = state.cursor;
@@ -56,7 +62,7 @@ async function takeTurn(ctx: SyncContext, state: FolderState): Promise<boolean> 
     }
     await takeSlices(ctx, folder, state, state.history);
     if (state.history.length > 0) return false;
-    await finish(ctx, state);
+    await finish(ctx, state, mayBeElsewhere(state));
     return true;
   } finally {
     await folder.close();
@@ -81,6 +87,8 @@ async function takeSlices(
           ...(latest as FolderCursor),
           backfillUid: lowest,
           historyDone: (latest as FolderCursor).historyDone + slice.length,
+          // The flags of this slice are as old as the SELECT: what changed since is to be asked for again.
+          highestModseq: Math.min((latest as FolderCursor).highestModseq, folder.highestModseq ?? 0),
         }),
         matchFirst: state.rematching,
       };
@@ -99,7 +107,7 @@ async function takeSlices(
 }
 
 /** Closes a folder's history; copies under an older UIDVALIDITY that found no match are gone. */
-async function finish(ctx: SyncContext, state: FolderState): Promise<void> {
+async function finish(ctx: SyncContext, state: FolderState, held: boolean): Promise<void> {
   await advance(ctx, state, (latest) => ({ ...latest, backfillUid: 1 }));
   if (!state.rematching) return;
   const { writer } = ctx;
@@ -107,7 +115,8 @@ async function finish(ctx: SyncContext, state: FolderState): Promise<void> {
     writer.db.engine(async (sql) => {
       await assertHeld(sql, writer.lease);
       const { uidValidity } = state.cursor as FolderCursor;
-      await markFolderGone(sql, writer.scope, state.row.id, uidValidity, writer.clock());
+      const at = held ? 'held' : writer.clock();
+      await markFolderGone(sql, writer.scope, state.row.id, uidValidity, at);
     }),
   );
   state.rematching = false;

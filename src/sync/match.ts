@@ -23,6 +23,8 @@ export class Matcher {
   readonly #place: Place;
   readonly #byKey = new Map<string, Candidate[]>();
   readonly #taken = new Set<string>();
+  /** Where the search for a free ordinal goes on, by key: a thousand equal mails must not cost a million tries. */
+  readonly #ordinals = new Map<string, number>();
 
   constructor(grantId: string, place: Place, candidates: Candidate[]) {
     this.#grantId = grantId;
@@ -54,7 +56,8 @@ export class Matcher {
     }
     const key = keyOf(identity);
     const same = this.#byKey.get(key) ?? [];
-    const id = messageIdOf(this.#grantId, key, same, this.#taken);
+    const { id, ordinal } = this.#freeId(key, same);
+    this.#ordinals.set(key, ordinal + 1);
     this.#taken.add(id);
     return { id, existing: null };
   }
@@ -71,6 +74,14 @@ export class Matcher {
       free.find((c) => c.locations.some((l) => l.gone)) ??
       free[0]
     );
+  }
+
+  #freeId(key: string, same: Candidate[]): { id: string; ordinal: number } {
+    const used = new Set(same.map((c) => c.id));
+    for (let ordinal = this.#ordinals.get(key) ?? same.length; ; ordinal += 1) {
+      const id = messageIdOf(this.#grantId, key, ordinal);
+      if (!used.has(id) && !this.#taken.has(id)) return { id, ordinal };
+    }
   }
 
   #add(key: string, candidate: Candidate): void {
@@ -124,13 +135,9 @@ const ID_BYTES = 15;
  * The id of a new message: made from the grant and the content, so that a sync that starts over makes the
  * same ids; the ordinal tells equal messages of one folder apart.
  */
-function messageIdOf(grantId: string, key: string, same: Candidate[], taken: Set<string>): string {
-  const used = new Set(same.map((c) => c.id));
-  for (let ordinal = 0; ; ordinal += 1) {
-    const hash = createHash('sha256').update(`message\0${grantId}\0${key}\0${ordinal}`).digest();
-    const id = `m${base32(hash.subarray(0, ID_BYTES))}`;
-    if (!used.has(id) && !taken.has(id)) return id;
-  }
+function messageIdOf(grantId: string, key: string, ordinal: number): string {
+  const hash = createHash('sha256').update(`message\0${grantId}\0${key}\0${ordinal}`).digest();
+  return `m${base32(hash.subarray(0, ID_BYTES))}`;
 }
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
