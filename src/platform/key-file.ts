@@ -34,7 +34,8 @@ export function readKeyFile(dataDir: string): MasterKey[] {
   try {
     file = openSync(path, 'r');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    // Whether there can be a data directory at all is told by whoever makes it.
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw new StartupError(`The key file ${path} cannot be read: ${(error as Error).message}`);
   }
   let text: string;
