@@ -38,8 +38,8 @@ export interface TestMailquay {
   sql<T>(text: string, values?: unknown[]): Promise<T[]>;
   /** Waits until the first sync of a grant is complete. */
   synced(grantId: string, ms?: number): Promise<void>;
-  /** Stops it and starts it again on the same data. */
-  restart(): Promise<void>;
+  /** Stops it and starts it again on the same data; `meanwhile` happens while it is down. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -129,8 +129,9 @@ export async function startMailquay(
         if (row?.phase !== 'live')
           throw new Error(`the first sync is not complete (${row?.phase ?? 'not begun'})`);
       }, ms),
-    restart: async () => {
+    restart: async (meanwhile) => {
       await self.server.stop();
+      await meanwhile?.();
       self.server = await startServer(config, { timings, imapTimings: options.imapTimings });
       aim(self);
     },
