@@ -32,7 +32,13 @@ export class ProviderError extends Error {
   constructor(
     kind: ProviderErrorKind,
     message: string,
-    options: { response?: string; code?: string; retryAfterSeconds?: number; vague?: boolean; cause?: unknown } = {},
+    options: {
+      response?: string;
+      code?: string;
+      retryAfterSeconds?: number;
+      vague?: boolean;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: options.cause });
     this.kind = kind;

@@ -49,6 +49,7 @@ export async function applyFolderTree(
         name: clean(folder.name),
         delimiter: folder.delimiter,
         parentId: (folder.parentPath && ids.get(folder.parentPath)) || null,
+        remoteId: folder.remoteId,
         specialUse: folder.specialUse,
         attributes: attributesOf(folder),
         selectable: folder.selectable,
@@ -130,9 +131,16 @@ function renamedFrom(
   lost: FolderRow[],
   validity: Map<string, number>,
 ): FolderRow | null {
+  if (folder.remoteId) {
+    const same = lost.find((f) => f.remoteId === folder.remoteId);
+    if (same) return same;
+  }
   const value = folder.status?.uidValidity;
   if (!value) return null;
-  const from = lost.filter((f) => validity.get(f.id) === value);
+  // A stable id that is another one rules a folder out.
+  const from = lost.filter(
+    (f) => validity.get(f.id) === value && (!f.remoteId || !folder.remoteId || f.remoteId === folder.remoteId),
+  );
   // Servers that number by the second give folders made together the same UIDVALIDITY: then names decide.
   const to = fresh.filter((f) => f.status?.uidValidity === value);
   if (from.length === 1 && to.length === 1) return from[0] ?? null;
@@ -156,6 +164,7 @@ function sameFolder(a: FolderRow, b: NewFolder): boolean {
     a.name === b.name &&
     a.delimiter === b.delimiter &&
     a.parentId === b.parentId &&
+    a.remoteId === b.remoteId &&
     a.specialUse === b.specialUse &&
     a.selectable === b.selectable &&
     a.attributes.join('\0') === b.attributes.join('\0')

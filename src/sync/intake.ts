@@ -5,7 +5,7 @@ import { clearFailures, findFailures, suspect } from '../store/sync-failures.ts'
 import { type Arrival, applyArrivals, applyIdentities, type Place } from './apply.ts';
 import type { SyncContext } from './context.ts';
 import type { FolderState } from './folder-state.ts';
-import { askAlone, isMailsFault } from './poison.ts';
+import { askAlone, isMailsFault, park, type Resisting } from './poison.ts';
 import { storeRawCopies } from './raw-copies.ts';
 
 /** A mail over which the connection broke this often is asked for alone, so that it takes no other down with it. */
@@ -64,13 +64,16 @@ export async function fetch(
     await ahead(messages);
     messages = [];
   }
-  for (const { uid, attempts, parked } of hard) {
-    const arrival = await askAlone(ctx, folder, place, uid, { attempts, parked }, (raw) => prepare(ctx, raw));
+  for (const { uid, ...before } of hard) {
+    const arrival = await askAlone(ctx, folder, place, uid, before, (raw) => prepare(ctx, raw));
     if (!arrival) continue;
     await folder.assertUnchanged();
     await ctx.serial(() => applyArrivals(ctx.writer, place, [arrival], options.isLive, null));
     ctx.metrics.stored(1);
-    if (arrival.placeholder) continue;
+    if (arrival.placeholder) {
+      await park(ctx, place, uid);
+      continue;
+    }
     await ctx.writer.db.engine((sql) =>
       clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, [uid]),
     );
@@ -201,7 +204,7 @@ async function sortOut(
   parkedToo: boolean,
 ): Promise<{
   easy: number[];
-  hard: { uid: number; attempts: number; parked: boolean }[];
+  hard: (Resisting & { uid: number })[];
   suspects: number[];
 }> {
   const { db, scope } = ctx.writer;
@@ -209,10 +212,13 @@ async function sortOut(
     failures: await findFailures(sql, scope, place.folderId, place.uidValidity, uids),
     stored: await storedUids(sql, scope, place.folderId, place.uidValidity, uids),
   }));
-  const hard = failures
-    .filter((f) => (f.attempts >= ALONE_AFTER || parkedToo) && (!f.parked || parkedToo))
+  const resisting = failures.map((f) => ({ ...f, stored: stored.has(f.uid) }));
+  // A parked mail is left alone, unless its placeholder got lost on the way.
+  const resting = (f: Resisting) => f.parked && f.stored && !parkedToo;
+  const hard = resisting
+    .filter((f) => (f.attempts >= ALONE_AFTER || parkedToo) && !resting(f))
     .sort((a, b) => a.attempts - b.attempts);
-  const apart = new Set([...hard.map((f) => f.uid), ...failures.filter((f) => f.parked).map((f) => f.uid)]);
+  const apart = new Set([...hard.map((f) => f.uid), ...resisting.filter(resting).map((f) => f.uid)]);
   const easy = uids.filter((uid) => !apart.has(uid) && !stored.has(uid));
   return { easy, hard, suspects: failures.map((f) => f.uid).filter((uid) => !apart.has(uid)) };
 }

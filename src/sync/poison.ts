@@ -11,24 +11,32 @@ const WHOLE_ATTEMPTS = 5;
 const HEADER_ATTEMPTS = 6;
 const BARE_ATTEMPTS = 7;
 
+/** What is known of a mail that resisted. `stored`: its placeholder is there. */
+export interface Resisting {
+  attempts: number;
+  parked: boolean;
+  stored: boolean;
+}
+
 /**
  * Asks for one mail that resisted. What comes is the mail; or, when it has resisted too often, a placeholder made of
- * what can be had, and the mail is parked: looked at rarely, and counted where an operator sees it. Null: later.
+ * what can be had; once that is stored the caller parks the mail. Null: later.
  */
 export async function askAlone(
   ctx: SyncContext,
   folder: OpenFolder,
   place: Place,
   uid: number,
-  before: { attempts: number; parked: boolean },
+  before: Resisting,
   prepare: (messages: RemoteMessage[]) => Promise<Arrival[]>,
 ): Promise<Arrival | null> {
   const { writer, timings } = ctx;
   const next = new Date(writer.clock().getTime() + waitAfter(before.attempts + 1, timings));
   // Counted before it is tried: a mail that ends the process is counted too.
   const attempts = await writer.db.engine((sql) => countAttempt(sql, writer.scope, place, uid, next));
+  if (before.stored && !before.parked) await park(ctx, place, uid);
   try {
-    if (before.parked || attempts <= WHOLE_ATTEMPTS) {
+    if (before.stored || attempts <= WHOLE_ATTEMPTS) {
       for await (const message of folder.messages([uid])) {
         if ('unreadable' in message) return null;
         const [arrival] = await prepare([message]);
@@ -44,7 +52,6 @@ export async function askAlone(
     }
     // Nothing of it comes: the next attempt asks for less.
     if (!outline && attempts <= BARE_ATTEMPTS) return null;
-    await park(ctx, place, uid, next);
     return placeholder(place, uid, outline, writer.clock());
   } catch (error) {
     if (!isMailsFault(error) || ctx.signal.aborted)
@@ -69,8 +76,10 @@ async function forget({ writer }: SyncContext, place: Place, uid: number): Promi
   await writer.db.engine((sql) => clearFailures(sql, writer.scope, place.folderId, place.uidValidity, [uid]));
 }
 
-async function park(ctx: SyncContext, place: Place, uid: number, until: Date): Promise<void> {
-  const { writer, log, metrics } = ctx;
+/** Parks a mail whose placeholder is stored: looked at rarely, and counted where an operator sees it. */
+export async function park(ctx: SyncContext, place: Place, uid: number): Promise<void> {
+  const { writer, log, metrics, timings } = ctx;
+  const until = new Date(writer.clock().getTime() + waitAfter(WHOLE_ATTEMPTS + 1, timings));
   if (!(await writer.db.engine((sql) => parkFailure(sql, writer.scope, place, uid, 'unreadable', until))))
     return;
   metrics.parked(1);

@@ -50,7 +50,8 @@ describeWithTestbed('connections cut at random bytes', () => {
         if (proxy.connections - proxy.open.size === closed) throw new Error('not yet');
       }, 500).catch(() => {});
       cuts += 1;
-      if (cuts % 5 === 0) await dovecot.append(user, 'INBOX', Buffer.from(`Subject: live ${cuts}\r\n\r\nlive ${cuts}\r\n`));
+      if (cuts % 5 === 0)
+        await dovecot.append(user, 'INBOX', Buffer.from(`Subject: live ${cuts}\r\n\r\nlive ${cuts}\r\n`));
       // All that is stored is whole, whatever the moment; the rest of the proof is the checker's below.
       proxy.clear();
     }
@@ -60,11 +61,15 @@ describeWithTestbed('connections cut at random bytes', () => {
     await eventually(async () => {
       expect(await mailquay.sql('SELECT uid, attempts, reason FROM sync_failures WHERE parked')).toEqual([]);
     }, 30_000);
-    const [grant] = await mailquay.sql<{ status: string }>('SELECT status FROM grants WHERE id = $1', [grantId]);
+    const [grant] = await mailquay.sql<{ status: string }>('SELECT status FROM grants WHERE id = $1', [
+      grantId,
+    ]);
     expect(grant?.status).toBe('valid');
   });
 
-  test('a line so bad that no connection lives for long still gets the mail through', { timeout: 120_000 }, async () => {
+  test('a line so bad that no connection lives for long still gets the mail through', {
+    timeout: 120_000,
+  }, async () => {
     const person = 'badline@mailquay.example';
     await fillMaildir(dovecot, person, 'INBOX', 80, { seed: SEED + 2 });
     // Every connection dies after 60 kB: no slice of 80 mails ever fits into one.

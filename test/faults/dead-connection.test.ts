@@ -9,7 +9,13 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 /** Production's timings, a hundred times as fast; polling is off, so that only IDLE can tell. */
-const FAST: Partial<ImapTimings> = { connect: 1_500, login: 3_000, socket: 600, idleRenewal: 1_200, command: 1_500 };
+const FAST: Partial<ImapTimings> = {
+  connect: 1_500,
+  login: 3_000,
+  socket: 600,
+  idleRenewal: 1_200,
+  command: 1_500,
+};
 
 describeWithTestbed('a blackhole without FIN', () => {
   let mailquay: TestMailquay;
@@ -47,7 +53,9 @@ describeWithTestbed('a blackhole without FIN', () => {
     await expectInStep({ mailquay, dovecot, user, grantId });
     // 1.8 s are the 3 minutes at this speed; the rest is for a loaded machine.
     expect(Date.now() - began).toBeLessThan(8_000);
-    const [row] = await mailquay.sql<{ status: string }>('SELECT status FROM grants WHERE id = $1', [grantId]);
+    const [row] = await mailquay.sql<{ status: string }>('SELECT status FROM grants WHERE id = $1', [
+      grantId,
+    ]);
     expect(row?.status).toBe('valid');
   });
 

@@ -1,12 +1,21 @@
 /** IN10: a hostile IMAP server. Its connection is closed with a reason, memory stays bounded, other grants go on. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import type { Handler } from '../support/imap/exchange.ts';
+import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { faults, type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts';
 import { expectLike, mail, syncState } from '../support/scripted-truth.ts';
 
 /** Production's limits, made short. */
-const imapTimings = { connect: 1_500, login: 2_500, socket: 1_500, command: 2_500, select: 2_500, list: 2_500, scan: 2_500, fetch: 2_500 };
+const imapTimings = {
+  connect: 1_500,
+  login: 2_500,
+  socket: 1_500,
+  command: 2_500,
+  select: 2_500,
+  list: 2_500,
+  scan: 2_500,
+  fetch: 2_500,
+};
 
 const oversizedRows: Handler = async (exchange) => {
   // Rows without end, each with a body, for mails that nobody asked for and that are not there.
@@ -38,7 +47,11 @@ describe('a hostile server', () => {
 
   const ATTACKS: [name: string, command: string, attack: Handler][] = [
     ['a literal of 2 GB', 'FETCH', faults.hugeLiteral()],
-    ['a literal of 2 GB in a LIST', 'LIST', (e) => e.write('* LIST () "/" {2147483648}\r\n').then(() => e.flood('x'.repeat(1_000)))],
+    [
+      'a literal of 2 GB in a LIST',
+      'LIST',
+      (e) => e.write('* LIST () "/" {2147483648}\r\n').then(() => e.flood('x'.repeat(1_000))),
+    ],
     ['a line without end', 'FETCH', faults.endlessLine()],
     ['one byte at a time', 'FETCH', faults.dripping(1, 300)],
     ['one byte at a time from LIST on', 'LIST', faults.dripping(1, 300)],
@@ -60,14 +73,22 @@ describe('a hostile server', () => {
     ['silence instead of a greeting', 'GREETING', faults.silence()],
     ['PREAUTH', 'GREETING', (e) => e.write('* PREAUTH you are somebody\r\n').then(() => {})],
     ['noise instead of a greeting', 'GREETING', (e) => e.flood('\x00\xff{99}')],
-    ['an unbalanced row', 'FETCH', (e) => e.write(`* 1 FETCH (UID 1 ${'('.repeat(100_000)}\r\n`).then(() => e.pass())],
+    [
+      'an unbalanced row',
+      'FETCH',
+      (e) => e.write(`* 1 FETCH (UID 1 ${'('.repeat(100_000)}\r\n`).then(() => e.pass()),
+    ],
   ];
 
   test.concurrent.for(ATTACKS)('%s', { timeout: 60_000 }, async ([name, command, attack]) => {
     const server = await startScriptedImap({ capabilities: 'IMAP4rev1 IDLE' });
     servers.push(server);
     for (let n = 0; n < 10; n += 1) server.deliver('INBOX', mail(n));
-    const grantId = await mailquay.connect({ username: `in10-${name.replaceAll(' ', '-')}`, password: 'pass', port: server.port });
+    const grantId = await mailquay.connect({
+      username: `in10-${name.replaceAll(' ', '-')}`,
+      password: 'pass',
+      port: server.port,
+    });
     // It was a good server when it was connected.
     await mailquay.synced(grantId);
     await expectLike(mailquay, grantId, server);

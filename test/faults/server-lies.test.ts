@@ -1,9 +1,14 @@
 /** SY17: a server that lies, or speaks a dialect. No wrong row, no lost mail, and the sync goes on. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import type { Handler } from '../support/imap/exchange.ts';
-import { faults, type ScriptedImap, type ScriptedImapOptions, startScriptedImap } from '../support/scripted-imap.ts';
+import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import {
+  faults,
+  type ScriptedImap,
+  type ScriptedImapOptions,
+  startScriptedImap,
+} from '../support/scripted-imap.ts';
 import { expectLike, mail, storedCopies, syncState } from '../support/scripted-truth.ts';
 
 describe.concurrent('a server that lies', () => {
@@ -28,34 +33,67 @@ describe.concurrent('a server that lies', () => {
     return { server, connect };
   };
 
-  const bodies = (fault: Handler): Handler => (exchange) =>
-    /BODY\.PEEK\[\]/.test(exchange.command.line) && exchange.session.view?.folder.name === 'INBOX'
-      ? fault(exchange)
-      : exchange.pass();
+  const bodies =
+    (fault: Handler): Handler =>
+    (exchange) =>
+      /BODY\.PEEK\[\]/.test(exchange.command.line) && exchange.session.view?.folder.name === 'INBOX'
+        ? fault(exchange)
+        : exchange.pass();
 
   const LIES: [name: string, command: string, fault: Handler][] = [
     ['RFC822.SIZE is too small', 'FETCH', faults.wrongSize(7)],
     ['RFC822.SIZE is 4 GB', 'FETCH', faults.wrongSize(4_294_967_295)],
-    ['RFC822.SIZE is nonsense', 'FETCH', faults.editRows((row) => row.replace(/RFC822\.SIZE \d+/, 'RFC822.SIZE NIL'))],
+    [
+      'RFC822.SIZE is nonsense',
+      'FETCH',
+      faults.editRows((row) => row.replace(/RFC822\.SIZE \d+/, 'RFC822.SIZE NIL')),
+    ],
     ['BODYSTRUCTURE is broken', 'FETCH', faults.brokenBodyStructure(false)],
     ['some rows have no UID', 'FETCH', bodies(faults.withoutUid((index) => index % 3 === 1))],
     ['the tagged OK comes too early', 'FETCH', bodies(faults.earlyOk(5))],
     ['rows come twice', 'FETCH', bodies(faults.editRows((row) => [row, row]))],
-    ['rows of other mails come in between', 'FETCH', bodies(faults.addLines('* 1 FETCH (UID 1 FLAGS ())', '* 2 FETCH (FLAGS (\\Seen))'))],
-    ['a row cannot be parsed', 'FETCH', bodies(faults.editRows((row, index) => (index === 2 ? '* 3 FETCH (UID 3 BODY[] "' : row)))],
+    [
+      'rows of other mails come in between',
+      'FETCH',
+      bodies(faults.addLines('* 1 FETCH (UID 1 FLAGS ())', '* 2 FETCH (FLAGS (\\Seen))')),
+    ],
+    [
+      'a row cannot be parsed',
+      'FETCH',
+      bodies(faults.editRows((row, index) => (index === 2 ? '* 3 FETCH (UID 3 BODY[] "' : row))),
+    ],
     ['SELECT has no UIDNEXT', 'EXAMINE', faults.dropLines(/UIDNEXT/)],
     ['SELECT has no HIGHESTMODSEQ', 'EXAMINE', faults.dropLines(/HIGHESTMODSEQ/)],
     ['SELECT says EXISTS twice', 'EXAMINE', faults.addLines('* 3 EXISTS', '* 70 EXISTS')],
-    ['STATUS leaves out UIDNEXT and MODSEQ', 'LIST', (exchange) =>
-      exchange.edit((reply) => {
-        reply.untagged = reply.untagged.map((line) => line.replace(/ ?(UIDNEXT|HIGHESTMODSEQ|UNSEEN) \d+/g, ''));
-      })],
+    [
+      'STATUS leaves out UIDNEXT and MODSEQ',
+      'LIST',
+      (exchange) =>
+        exchange.edit((reply) => {
+          reply.untagged = reply.untagged.map((line) =>
+            line.replace(/ ?(UIDNEXT|HIGHESTMODSEQ|UNSEEN) \d+/g, ''),
+          );
+        }),
+    ],
     ['STATUS says nothing at all', 'LIST', faults.dropLines(/^\* STATUS/)],
-    ['LIST names a folder twice, and one that is not there', 'LIST', faults.addLines('* LIST () "/" INBOX', '* LIST () "/" Ghost', '* LIST (\\Noselect) "/" Shelf', '* LIST () NIL ""')],
-    ['SEARCH repeats itself', 'SEARCH', (exchange) =>
-      exchange.edit((reply) => {
-        reply.untagged = reply.untagged.flatMap((line) => [line, line]);
-      })],
+    [
+      'LIST names a folder twice, and one that is not there',
+      'LIST',
+      faults.addLines(
+        '* LIST () "/" INBOX',
+        '* LIST () "/" Ghost',
+        '* LIST (\\Noselect) "/" Shelf',
+        '* LIST () NIL ""',
+      ),
+    ],
+    [
+      'SEARCH repeats itself',
+      'SEARCH',
+      (exchange) =>
+        exchange.edit((reply) => {
+          reply.untagged = reply.untagged.flatMap((line) => [line, line]);
+        }),
+    ],
   ];
   test.for(LIES)('%s', async ([_, command, fault]) => {
     const { server, connect } = await start();
@@ -76,7 +114,9 @@ describe.concurrent('a server that lies', () => {
     server.on('FETCH', bodies(faults.duplicateUids()));
     const grantId = await connect();
     const truth = new Map(
-      server.model.folder('INBOX').messages.map((m) => [m.uid, createHash('sha256').update(m.raw).digest('hex')]),
+      server.model
+        .folder('INBOX')
+        .messages.map((m) => [m.uid, createHash('sha256').update(m.raw).digest('hex')]),
     );
     await eventually(async () => {
       const copies = await storedCopies(mailquay, grantId);
@@ -121,7 +161,7 @@ describe.concurrent('a server that lies', () => {
     await expectLike(mailquay, grantId, server);
   });
 
-  test('special uses come in any case, or only as names in the user\'s language', async () => {
+  test("special uses come in any case, or only as names in the user's language", async () => {
     const { model } = await startScriptedImap().then(async (s) => {
       servers.push(s);
       return s;
@@ -132,10 +172,16 @@ describe.concurrent('a server that lies', () => {
     const shouting = await start({ model }, 0);
     const byFlag = await shouting.connect();
     await mailquay.synced(byFlag);
-    const german = await startScriptedImap({ capabilities: 'IMAP4rev1 IDLE', delimiter: '.', prefix: 'INBOX.' });
+    const german = await startScriptedImap({
+      capabilities: 'IMAP4rev1 IDLE',
+      delimiter: '.',
+      prefix: 'INBOX.',
+    });
     servers.push(german);
-    for (const name of [...german.model.folders.keys()]) if (name !== 'INBOX') german.model.deleteFolder(name);
-    for (const name of ['Gesendete Objekte', 'Papierkorb', 'Entwürfe', 'Projekte']) german.createFolder(`INBOX.${name}`);
+    for (const name of [...german.model.folders.keys()])
+      if (name !== 'INBOX') german.model.deleteFolder(name);
+    for (const name of ['Gesendete Objekte', 'Papierkorb', 'Entwürfe', 'Projekte'])
+      german.createFolder(`INBOX.${name}`);
     const byName = await mailquay.connect({ username: 'sy17-german', password: 'pass', port: german.port });
     await mailquay.synced(byName);
     const uses = async (grantId: string) =>

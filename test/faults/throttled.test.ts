@@ -36,8 +36,12 @@ describe.concurrent('refusals', () => {
       await expectLike(mailquay, grantId, server);
       await eventually(async () => expect((await syncState(mailquay, grantId))?.phase).toBe('live'), 20_000);
       expect((await syncState(mailquay, grantId))?.status).toBe('valid');
-      expect(await mailquay.sql('SELECT uid FROM sync_failures WHERE grant_id = $1 AND parked', [grantId])).toEqual([]);
-      expect(await mailquay.sql("SELECT id FROM events WHERE grant_id = $1 AND type = 'grant.expired'", [grantId])).toEqual([]);
+      expect(
+        await mailquay.sql('SELECT uid FROM sync_failures WHERE grant_id = $1 AND parked', [grantId]),
+      ).toEqual([]);
+      expect(
+        await mailquay.sql("SELECT id FROM events WHERE grant_id = $1 AND type = 'grant.expired'", [grantId]),
+      ).toEqual([]);
     },
   );
 
@@ -46,7 +50,10 @@ describe.concurrent('refusals', () => {
     await mailquay.synced(grantId);
     server.on('LOGIN', faults.refuse('UNAVAILABLE'));
     server.cutAll();
-    await eventually(async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(3), 20_000);
+    await eventually(
+      async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(3),
+      20_000,
+    );
     expect(await syncState(mailquay, grantId)).toMatchObject({ status: 'valid', lastError: 'busy' });
     server.clearHooks();
     server.deliver('INBOX', mail('after'));
@@ -66,19 +73,24 @@ describe.concurrent('refusals', () => {
     expect(server.commands.filter((line) => line === 'LOGIN').length - logins).toBeLessThanOrEqual(2);
   });
 
-  test.for(['temporary failure', 'Too many connections', 'Maximum number of connections from user+IP exceeded', 'Internal error occurred'])(
-    'a plain NO with "%s" is no wrong password, however often it comes',
-    async (words) => {
-      const { server, grantId } = await connect();
-      await mailquay.synced(grantId);
-      server.on('LOGIN', (exchange) => exchange.no(words));
-      server.cutAll();
-      await eventually(async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(4), 20_000);
-      expect(await syncState(mailquay, grantId)).toMatchObject({ status: 'valid', lastError: 'busy' });
-      server.clearHooks();
-      await eventually(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0), 20_000);
-    },
-  );
+  test.for([
+    'temporary failure',
+    'Too many connections',
+    'Maximum number of connections from user+IP exceeded',
+    'Internal error occurred',
+  ])('a plain NO with "%s" is no wrong password, however often it comes', async (words) => {
+    const { server, grantId } = await connect();
+    await mailquay.synced(grantId);
+    server.on('LOGIN', (exchange) => exchange.no(words));
+    server.cutAll();
+    await eventually(
+      async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(4),
+      20_000,
+    );
+    expect(await syncState(mailquay, grantId)).toMatchObject({ status: 'valid', lastError: 'busy' });
+    server.clearHooks();
+    await eventually(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0), 20_000);
+  });
 
   test('a plain NO without a reason counts only when it is repeated', async () => {
     const { server, grantId } = await connect();
@@ -89,7 +101,10 @@ describe.concurrent('refusals', () => {
     expect((await syncState(mailquay, grantId))?.status).toBe('valid');
     server.on('LOGIN', (exchange) => exchange.no('LOGIN failed.'));
     server.cutAll();
-    await eventually(async () => expect((await syncState(mailquay, grantId))?.status).toBe('invalid'), 20_000);
+    await eventually(
+      async () => expect((await syncState(mailquay, grantId))?.status).toBe('invalid'),
+      20_000,
+    );
   });
 
   test('a folder that does not open keeps no other waiting', async () => {

@@ -1,5 +1,5 @@
 /** SY2: UIDVALIDITY changes between SELECT and FETCH. Nothing may be stored under the old one. */
-import { afterEach, beforeAll, afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { faults, type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts';
 import { expectLike, mail, messageEvents, storedCopies } from '../support/scripted-truth.ts';
@@ -28,7 +28,11 @@ describe('UIDVALIDITY changes between SELECT and FETCH', () => {
       if (first) server.model.folder('INBOX').messages.push(first);
       await faults.uidValidityChange('INBOX', told)(exchange);
     });
-    const grantId = await mailquay.connect({ username: `sy2-${kind}-${told}`, password: 'pass', port: server.port });
+    const grantId = await mailquay.connect({
+      username: `sy2-${kind}-${told}`,
+      password: 'pass',
+      port: server.port,
+    });
     await expectLike(mailquay, grantId, server);
     expect(changed).toBe(true);
     await mailquay.synced(grantId);

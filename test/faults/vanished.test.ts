@@ -24,8 +24,19 @@ describe('VANISHED', () => {
 
   const LIES: [string, string[]][] = [
     ['a range wider than any mailbox', ['* VANISHED (EARLIER) 1:4294967295']],
-    ['several lines that overlap', ['* VANISHED (EARLIER) 1:10,20', '* VANISHED (EARLIER) 5:4294967295', '* VANISHED 1:40']],
-    ['nonsense', ['* VANISHED (EARLIER)', '* VANISHED (EARLIER) 0', '* VANISHED (EARLIER) 9:1,x,*', '* VANISHED 99999999999']],
+    [
+      'several lines that overlap',
+      ['* VANISHED (EARLIER) 1:10,20', '* VANISHED (EARLIER) 5:4294967295', '* VANISHED 1:40'],
+    ],
+    [
+      'nonsense',
+      [
+        '* VANISHED (EARLIER)',
+        '* VANISHED (EARLIER) 0',
+        '* VANISHED (EARLIER) 9:1,x,*',
+        '* VANISHED 99999999999',
+      ],
+    ],
     ['a thousand lines', Array.from({ length: 1_000 }, (_, n) => `* VANISHED (EARLIER) ${n + 1}:4294967295`)],
   ];
   test.for(LIES)('%s removes only what is gone', async ([name, lines]) => {

@@ -48,7 +48,8 @@ export async function differences(
       if (folder.name === 'INBOX' && except.includes(message.uid)) continue;
       if (!copy) wrong.push(`not stored: ${key}`);
       else {
-        if (copy.sha256 !== createHash('sha256').update(message.raw).digest('hex')) wrong.push(`bytes of ${key}`);
+        if (copy.sha256 !== createHash('sha256').update(message.raw).digest('hex'))
+          wrong.push(`bytes of ${key}`);
         if (copy.seen !== message.flags.has('\\Seen') || copy.flagged !== message.flags.has('\\Flagged'))
           wrong.push(`flags of ${key}`);
       }
@@ -68,9 +69,10 @@ export function expectLike(
   return eventually(async () => {
     const wrong = await differences(mailquay, grantId, server.model, options.except);
     if (wrong.length > 0) {
-      const failures = await mailquay.sql('SELECT uid, attempts, reason, parked FROM sync_failures WHERE grant_id = $1', [
-        grantId,
-      ]);
+      const failures = await mailquay.sql(
+        'SELECT uid, attempts, reason, parked FROM sync_failures WHERE grant_id = $1',
+        [grantId],
+      );
       const state = await syncState(mailquay, grantId);
       throw new Error(
         `${wrong.slice(0, 10).join('\n')}\n${JSON.stringify(state)} ${JSON.stringify(failures.slice(0, 5))}\n${server.commands.slice(-12).join('\n')}`,
@@ -96,7 +98,10 @@ export async function syncState(mailquay: TestMailquay, grantId: string): Promis
 }
 
 /** Types of all events of messages so far, counted. */
-export async function messageEvents(mailquay: TestMailquay, grantId: string): Promise<Record<string, number>> {
+export async function messageEvents(
+  mailquay: TestMailquay,
+  grantId: string,
+): Promise<Record<string, number>> {
   const rows = await mailquay.sql<{ type: string; count: number }>(
     `SELECT type, count(*) AS count FROM events WHERE grant_id = $1 AND type LIKE 'message.%' GROUP BY type`,
     [grantId],

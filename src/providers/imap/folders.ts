@@ -1,9 +1,12 @@
 import type { ImapFlow, ListResponse } from 'imapflow';
 import type { FolderStatus, RemoteFolder } from '../provider.ts';
-import { type ImapTimings, withDeadline } from './connection.ts';
+import { type ImapHooks, type ImapTimings, type UntaggedResponse, withDeadline } from './connection.ts';
 
 /** Without LIST-STATUS each folder costs a command; more folders than this are looked at when they are opened. */
 const MAX_STATUS_COMMANDS = 1_000;
+
+/** RFC 8474 4: an object id has at most 255 characters. */
+const MAX_ID_CHARS = 255;
 
 const STATUS_ITEMS = {
   messages: true,
@@ -37,6 +40,7 @@ export async function listFolders(
   const listed = await withDeadline(client, timings.list, signal, 'LIST', () =>
     client.list({ statusQuery: STATUS_ITEMS }),
   );
+  const ids = await mailboxIds(client, timings, signal);
   const folders: RemoteFolder[] = [];
   const seen = new Set<string>();
   let commands = 0;
@@ -58,11 +62,46 @@ export async function listFolders(
       parentPath: entry.parentPath || null,
       specialUse: entry.path.toUpperCase() === 'INBOX' ? '\\Inbox' : specialUse(entry),
       selectable,
-      remoteId: null,
+      remoteId: ids.get(entry.pathAsListed) ?? null,
       status,
     });
   }
   return folders;
+}
+
+/** The stable ids of all folders (RFC 8474), by their names as listed; empty where the server has none. */
+async function mailboxIds(
+  client: ImapFlow,
+  timings: ImapTimings,
+  signal: AbortSignal,
+): Promise<Map<string, string>> {
+  const ids = new Map<string, string>();
+  if (!client.capabilities.has('OBJECTID') || !client.capabilities.has('LIST-STATUS')) return ids;
+  const hooks = client as unknown as ImapHooks;
+  const atom = (value: string) => ({ type: 'ATOM', value });
+  const read = async (untagged: UntaggedResponse) => {
+    const [name, items] = untagged.attributes ?? [];
+    if (typeof name?.value !== 'string' || !Array.isArray(items)) return;
+    const at = items.findIndex((i) => typeof i?.value === 'string' && i.value.toUpperCase() === 'MAILBOXID');
+    const id = at < 0 ? undefined : items[at + 1];
+    const value = Array.isArray(id) ? id[0]?.value : id?.value;
+    if (typeof value === 'string' && value.length <= MAX_ID_CHARS) ids.set(name.value, value);
+  };
+  try {
+    await withDeadline(client, timings.list, signal, 'LIST', async () => {
+      const query = ['', '*'].map((value) => ({ type: 'STRING', value }));
+      const response = await hooks.exec(
+        'LIST',
+        [...query, atom('RETURN'), [atom('STATUS'), [atom('MAILBOXID')]]],
+        { untagged: { STATUS: read, LIST: async () => {} } },
+      );
+      response.next();
+    });
+  } catch (error) {
+    // Advertised and refused: then renames are told by UIDVALIDITY.
+    if (!client.usable) throw error;
+  }
+  return ids;
 }
 
 /** STATUS of one folder, or null when the server will not say. */

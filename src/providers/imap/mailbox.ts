@@ -27,6 +27,12 @@ import { Watcher } from './watch.ts';
 /** Connections for work beside the watching one: history and live side by side, and reads for the API. */
 const MAX_WORK_CONNECTIONS = 3;
 
+/** A server may count a connection of ours for this long after it was closed, in ms. */
+const LINGER_MS = 5_000;
+/** Refused logins that are taken for a limit of connections, and the wait after each, in ms. */
+const MAX_REFUSED = 4;
+const REFUSED_WAIT_MS = 200;
+
 interface WorkConnection {
   client: ImapFlow | null;
   busy: boolean;
@@ -44,6 +50,10 @@ export class ImapMailbox implements Mailbox {
   /** Lowered when the server allows fewer connections than we would like. */
   #maxWork = MAX_WORK_CONNECTIONS;
   #watcher: Watcher | null = null;
+  /** Logins come one after the other, so that each knows which connections stand. */
+  #login: Promise<unknown> = Promise.resolve();
+  readonly #open = new Set<ImapFlow>();
+  #lastClosed = 0;
 
   constructor(
     account: Account<ImapSettings, ImapSecret>,
@@ -84,7 +94,7 @@ export class ImapMailbox implements Mailbox {
         client = await this.#connect(ended);
       } catch (error) {
         // The server allows no connection beside those for work: do without hints for a while.
-        if (ended.aborted || !this.#work.some((w) => w.client?.usable)) throw error;
+        if (ended.aborted || !this.#hadConnections()) throw error;
         await pause(this.#timings.watchAgain, ended);
         continue;
       }
@@ -150,7 +160,7 @@ export class ImapMailbox implements Mailbox {
   }
 
   async #acquire(signal: AbortSignal): Promise<WorkConnection> {
-    for (;;) {
+    for (let refused = 0; ; ) {
       signal.throwIfAborted();
       const idle = this.#work.find((w) => !w.busy && w.client?.usable) ?? this.#work.find((w) => !w.busy);
       const work =
@@ -166,14 +176,19 @@ export class ImapMailbox implements Mailbox {
           }
           return work;
         } catch (error) {
+          const limited = this.#hadConnections();
           this.#drop(work);
-          if (signal.aborted) throw error;
+          refused += 1;
+          if (signal.aborted || !limited || refused > MAX_REFUSED) throw error;
           // "Too many connections" comes as a refused login or a BYE: others of ours are open, so wait for one.
           const others = this.#work.filter((w) => w.client?.usable).length;
-          // Work comes before watching: without hints the sync is slow, without work there is none.
-          if (others === 0 && !this.#giveUpWatching()) throw error;
           this.#maxWork = Math.max(1, others);
-          if (others === 0) continue;
+          if (others === 0) {
+            // Work comes before watching: without hints the sync is slow, without work there is none.
+            this.#watcher?.giveUp();
+            await pause(REFUSED_WAIT_MS * refused, signal);
+            continue;
+          }
         }
       }
       await new Promise<void>((resolve) => {
@@ -188,16 +203,22 @@ export class ImapMailbox implements Mailbox {
   }
 
   #connect(signal: AbortSignal): Promise<ImapFlow> {
-    return connect(this.#account, this.#dialer, signal, { timings: this.#timings });
+    const connected = this.#login.then(async () => {
+      const client = await connect(this.#account, this.#dialer, signal, { timings: this.#timings });
+      this.#open.add(client);
+      client.once('close', () => {
+        this.#open.delete(client);
+        this.#lastClosed = Date.now();
+      });
+      return client;
+    });
+    this.#login = connected.catch(() => {});
+    return connected;
   }
 
-  /** Frees the watching connection; false when there is none. */
-  #giveUpWatching(): boolean {
-    const watcher = this.#watcher;
-    if (!watcher) return false;
-    this.#watcher = null;
-    watcher.giveUp();
-    return true;
+  /** Whether a refused login may mean that there are connections of ours already; some servers count late. */
+  #hadConnections(): boolean {
+    return this.#open.size > 0 || Date.now() - this.#lastClosed < LINGER_MS;
   }
 
   #release(work: WorkConnection): void {
