@@ -7,6 +7,8 @@ export interface FolderRow {
   name: string;
   delimiter: string | null;
   parentId: string | null;
+  /** The server's own stable id, where it has one. */
+  remoteId: string | null;
   specialUse: string | null;
   attributes: string[];
   selectable: boolean;
@@ -14,7 +16,7 @@ export interface FolderRow {
   unreadCount: number;
 }
 
-const COLUMNS = `id, path, name, delimiter, parent_id AS "parentId", special_use AS "specialUse", attributes, selectable,
+const COLUMNS = `id, path, name, delimiter, parent_id AS "parentId", remote_id AS "remoteId", special_use AS "specialUse", attributes, selectable,
   total_count AS "totalCount", unread_count AS "unreadCount"`;
 
 /** All folders of a grant that are there at the provider. */
@@ -65,12 +67,12 @@ export type NewFolder = Omit<FolderRow, 'totalCount' | 'unreadCount'>;
 export async function upsertFolders(sql: Sql, scope: Scope, folders: NewFolder[], now: Date): Promise<void> {
   if (folders.length === 0) return;
   await sql.run(
-    `INSERT INTO folders (application_id, grant_id, id, path, name, delimiter, parent_id, special_use, attributes, selectable, created_at, updated_at)
-     SELECT $1, $2, f.id, f.path, f.name, f.delimiter, f."parentId", f."specialUse", f.attributes, f.selectable, $4, $4
-     FROM json_to_recordset($3::json) AS f (id text, path text, name text, delimiter text, "parentId" text, "specialUse" text,
+    `INSERT INTO folders (application_id, grant_id, id, path, name, delimiter, parent_id, remote_id, special_use, attributes, selectable, created_at, updated_at)
+     SELECT $1, $2, f.id, f.path, f.name, f.delimiter, f."parentId", f."remoteId", f."specialUse", f.attributes, f.selectable, $4, $4
+     FROM json_to_recordset($3::json) AS f (id text, path text, name text, delimiter text, "parentId" text, "remoteId" text, "specialUse" text,
        attributes text[], selectable boolean)
      ON CONFLICT (grant_id, id) DO UPDATE SET path = excluded.path, name = excluded.name, delimiter = excluded.delimiter,
-       parent_id = excluded.parent_id, special_use = excluded.special_use, attributes = excluded.attributes,
+       parent_id = excluded.parent_id, remote_id = excluded.remote_id, special_use = excluded.special_use, attributes = excluded.attributes,
        selectable = excluded.selectable, updated_at = excluded.updated_at`,
     [scope.applicationId, scope.grantId, JSON.stringify(folders), now],
   );

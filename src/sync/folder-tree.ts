@@ -139,7 +139,8 @@ function renamedFrom(
   if (!value) return null;
   // A stable id that is another one rules a folder out.
   const from = lost.filter(
-    (f) => validity.get(f.id) === value && (!f.remoteId || !folder.remoteId || f.remoteId === folder.remoteId),
+    (f) =>
+      validity.get(f.id) === value && (!f.remoteId || !folder.remoteId || f.remoteId === folder.remoteId),
   );
   // Servers that number by the second give folders made together the same UIDVALIDITY: then names decide.
   const to = fresh.filter((f) => f.status?.uidValidity === value);

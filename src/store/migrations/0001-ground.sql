@@ -78,6 +78,7 @@ CREATE TABLE folders (
   name text NOT NULL,
   delimiter text,
   parent_id text COLLATE "C",
+  remote_id text,                        -- the server's own stable id: OBJECTID MAILBOXID (RFC 8474)
   special_use text,
   attributes text[] NOT NULL DEFAULT '{}',
   selectable boolean NOT NULL DEFAULT true,
@@ -104,7 +105,6 @@ CREATE TABLE folder_cursors (
   history_total integer NOT NULL DEFAULT 0,
   history_done integer NOT NULL DEFAULT 0,
   highest_modseq bigint NOT NULL DEFAULT 0, -- flags are in step up to here; 0 = no CONDSTORE
-  remote_id text,                        -- OBJECTID MAILBOXID (RFC 8474)
   reconciled_at timestamptz,
   PRIMARY KEY (grant_id, folder_id),
   FOREIGN KEY (grant_id, folder_id) REFERENCES folders (grant_id, id) ON DELETE CASCADE
