@@ -61,7 +61,7 @@ keys
   .description('which master keys there are, and what needs them')
   .action(() => withInstance(showKeys));
 
-const app = new Option('--app <id or name>', 'the application; needed when there is more than one');
+const app = new Option('--app <id or name>', 'the application; the first one when not given');
 const apiKeys = program.command('api-keys').description('API keys of an application');
 apiKeys
   .command('create')

@@ -22,9 +22,11 @@ export class Cli {
   stdout = '';
   stderr = '';
 
-  constructor(command: string[], env: Record<string, string>) {
+  constructor(command: string[], env: Record<string, string>, options: { typed?: boolean } = {}) {
     const [program = '', ...args] = command;
-    this.child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(program, args, { env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.child.stdin?.on('error', () => {});
+    if (!options.typed) this.child.stdin?.end();
     this.child.stdout?.on('data', (chunk) => {
       this.stdout += chunk;
     });
@@ -47,6 +49,12 @@ export class Cli {
         `"${pattern}" was not said. Standard output:\n${this.stdout}\nand error:\n${this.stderr}`,
       );
     }, ms);
+  }
+
+  /** What somebody types, once there is a question. */
+  async answer(question: RegExp, text: string): Promise<void> {
+    await this.says(question);
+    this.child.stdin?.write(`${text}\r`);
   }
 
   /** Where the API answers. */
@@ -98,8 +106,14 @@ export class CliHome {
     return this.exec([process.execPath, LAUNCHER, ...args], env);
   }
 
-  exec(command: string[], env: Record<string, string> = {}): Cli {
-    const cli = new Cli(command, this.env(env));
+  /** On a pseudo terminal; both outputs come on one. */
+  atTerminal(args: string[], env: Record<string, string> = {}): Cli {
+    const quoted = [process.execPath, LAUNCHER, ...args].map((arg) => `'${arg}'`).join(' ');
+    return this.exec(['script', '-qec', quoted, '/dev/null'], { TERM: 'xterm', ...env }, { typed: true });
+  }
+
+  exec(command: string[], env: Record<string, string> = {}, options: { typed?: boolean } = {}): Cli {
+    const cli = new Cli(command, this.env(env), options);
     this.#started.push(cli);
     return cli;
   }
