@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type pg from 'pg';
 import { StartupError } from '../platform/errors.ts';
+import { faultPoint } from '../platform/fault-point.ts';
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 /** Key of the advisory lock that lets one process migrate while others wait ("mquay" in ASCII). */
@@ -21,6 +22,7 @@ export async function migrate(client: pg.ClientBase): Promise<string[]> {
     await client.query(
       `COMMENT ON TABLE migrations IS 'kind: queue. Which files of src/store/migrations have been applied.'`,
     );
+    await faultPoint('migrate.after_lock');
     const done = new Map<string, string>(
       (await client.query('SELECT name, sha256 FROM migrations')).rows.map((r) => [r.name, r.sha256]),
     );
@@ -38,8 +40,11 @@ export async function migrate(client: pg.ClientBase): Promise<string[]> {
       await client.query('BEGIN');
       try {
         await client.query(text);
+        await faultPoint('migrate.before_record');
         await client.query('INSERT INTO migrations (name, sha256) VALUES ($1, $2)', [name, sha256]);
+        await faultPoint('migrate.before_commit');
         await client.query('COMMIT');
+        await faultPoint('migrate.after_commit');
       } catch (error) {
         await client.query('ROLLBACK').catch(() => {});
         throw error;

@@ -1,4 +1,5 @@
 import type { PreparedMail } from '../mail/prepare.ts';
+import { faultPoint } from '../platform/fault-point.ts';
 import type { Flags, RemoteFlags, RemoteIdentity } from '../providers/provider.ts';
 import type { Database, Sql } from '../store/database.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
@@ -355,7 +356,8 @@ async function inTransaction<T>(
   work: (sql: Sql, changes: Changes) => Promise<T>,
 ): Promise<T> {
   const { db, scope, lease } = writer;
-  return db.engine(async (sql) => {
+  await faultPoint('sync.before_apply');
+  const applied = await db.engine(async (sql) => {
     await assertHeld(sql, lease);
     const changes = new Changes();
     const result = await work(sql, changes);
@@ -387,8 +389,11 @@ async function inTransaction<T>(
     }
     await addFolderCounts(sql, scope, changes.counts);
     await insertEvents(sql, scope, changes.events);
+    await faultPoint('sync.before_commit');
     return result;
   });
+  await faultPoint('sync.after_commit');
+  return applied;
 }
 
 function location(place: Place, copy: RemoteFlags, messageId: string, date: number): NewLocation {

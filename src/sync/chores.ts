@@ -1,3 +1,4 @@
+import { faultPoint } from '../platform/fault-point.ts';
 import type { Log } from '../platform/log.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 import { expireRawCopies } from '../store/blobs/expire.ts';
@@ -64,14 +65,21 @@ export class Chores {
     const now = new Date();
     const erasure = await db.engine((sql) => claimErasure(sql, now, new Date(now.getTime() + CLAIM_MS)));
     if (!erasure) return false;
-    while (await db.engine((sql) => eraseBatch(sql, erasure.grantId))) this.#stop.signal.throwIfAborted();
+    await faultPoint('erase.after_claim');
+    while (await db.engine((sql) => eraseBatch(sql, erasure.grantId))) {
+      await faultPoint('erase.after_batch');
+      this.#stop.signal.throwIfAborted();
+    }
+    await faultPoint('erase.before_blobs');
     await blobs.deletePrefix(`raw/${erasure.grantId}/`);
     const secondPass = new Date(erasure.requestedAt.getTime() + SECOND_PASS_MS);
     if (secondPass > new Date()) {
       await db.engine((sql) => postponeErasure(sql, erasure.grantId, secondPass));
       return true;
     }
+    await faultPoint('erase.before_finish');
     await db.engine((sql) => finishErasure(sql, erasure.grantId));
+    await faultPoint('erase.after_finish');
     log.info({ grantId: erasure.grantId }, 'the data of a deleted grant is erased');
     return true;
   }

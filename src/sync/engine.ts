@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { normalizeAddress } from '../mail/address.ts';
+import { faultPoint } from '../platform/fault-point.ts';
 import type { Log } from '../platform/log.ts';
 import type { ImapSecret, ImapSettings } from '../providers/imap/settings.ts';
 import type { Account, Mailbox } from '../providers/provider.ts';
@@ -122,9 +123,11 @@ export class SyncEngine {
         for (const grant of found) {
           if (this.#running.has(grant.grantId)) continue;
           const now = this.#clock();
+          await faultPoint('sync.before_claim');
           const lease = await db.engine((sql) =>
             claim(sql, grant.grantId, this.#owner, now, new Date(now.getTime() + LEASE_MS)),
           );
+          await faultPoint('sync.after_claim');
           if (lease) this.#run(grant, lease);
         }
       } catch (error) {
@@ -241,6 +244,7 @@ export class SyncEngine {
     if (refused && (!vague || refusals >= MAX_VAGUE_REFUSALS)) {
       await grants.refuse(key, secretVersion);
     }
+    await faultPoint('sync.before_release');
     await db.engine(async (sql) => {
       await noteError(sql, key, code);
       await release(sql, lease, now, notBefore, failures);

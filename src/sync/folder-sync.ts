@@ -1,3 +1,4 @@
+import { faultPoint } from '../platform/fault-point.ts';
 import type { OpenFolder } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
@@ -44,6 +45,7 @@ export async function syncFolder(
 ): Promise<Outcome> {
   const full = how === 'full';
   const folder = await ctx.mailbox.open(state.row.path, ctx.signal, how === 'quick');
+  await faultPoint('sync.after_open');
   try {
     const { cursor } = state;
     if (!cursor || cursor.uidValidity !== folder.uidValidity) return await start(ctx, folder, state);

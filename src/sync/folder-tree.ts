@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { faultPoint } from '../platform/fault-point.ts';
 import type { RemoteFolder } from '../providers/provider.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
 import { listCursors } from '../store/folder-cursors.ts';
@@ -89,6 +90,7 @@ export async function applyFolderTree(
     await upsertFolders(sql, scope, changed, now);
     await deleteRetiredFolders(sql, scope);
     await insertEvents(sql, scope, events);
+    await faultPoint('sync.before_tree_commit');
     return listFolders(sql, scope);
   });
 }

@@ -1,3 +1,4 @@
+import { faultPoint } from '../platform/fault-point.ts';
 import type { Hint, RemoteFolder } from '../providers/provider.ts';
 import { insertEvents } from '../store/events.ts';
 import { listCursors } from '../store/folder-cursors.ts';
@@ -49,6 +50,7 @@ export class GrantSync {
       await assertHeld(sql, writer.lease);
       return ensureSyncState(sql, writer.scope, writer.clock());
     });
+    await faultPoint('sync.after_begin');
     this.#initialDone = state.phase === 'live';
     await this.#listFolders();
     // The newest mails of every folder first, the inbox before all.
@@ -143,6 +145,7 @@ export class GrantSync {
       await noteSuccess(sql, ctx.writer.scope, ctx.writer.clock());
       await resetFailures(sql, ctx.writer.lease);
     });
+    await faultPoint('sync.after_poll');
   }
 
   /** What a folder needs by its STATUS: nothing, a look, or a full comparison. */
@@ -233,18 +236,22 @@ export class GrantSync {
     await this.#ctx.serial(() =>
       writer.db.engine(async (sql) => {
         await assertHeld(sql, writer.lease);
+        await faultPoint('sync.before_initial_commit');
         if (!(await finishInitial(sql, writer.scope, writer.clock()))) return;
         await insertEvents(sql, writer.scope, [
           { type: 'grant.imap_sync_completed', objectId: writer.scope.grantId, data: {} },
         ]);
       }),
     );
+    await faultPoint('sync.after_initial_commit');
     this.#initialDone = true;
   }
 
   async #listFolders(): Promise<void> {
     const ctx = this.#ctx;
+    await faultPoint('sync.before_list');
     const remote = await ctx.mailbox.folders(ctx.signal);
+    await faultPoint('sync.after_list');
     const rows = await ctx.serial(() =>
       applyFolderTree(ctx.writer, remote, (id) => {
         const folder = this.#folders.get(id);

@@ -1,3 +1,4 @@
+import { faultPoint } from '../platform/fault-point.ts';
 import type { OpenFolder, RemoteMessage } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import { storedUids } from '../store/locations.ts';
@@ -91,6 +92,7 @@ export async function store(
 ): Promise<void> {
   const { place } = fetched;
   const arrivals = await prepare(ctx, fetched.messages);
+  await faultPoint('sync.after_prepare');
   // Nothing that was fetched under one UIDVALIDITY may be stored when it has changed meanwhile.
   await folder.assertUnchanged();
   await ctx.serial(async () => {
@@ -138,6 +140,7 @@ async function readTogether(
   try {
     const wanted = await matchKnown(ctx, folder, place, uids, matchFirst);
     if (wanted.length === 0) return { messages, unreadable };
+    await faultPoint('sync.before_fetch');
     for await (const message of folder.messages(wanted)) {
       missing.delete(message.uid);
       if ('unreadable' in message) {
@@ -155,6 +158,7 @@ async function readTogether(
     if (isMailsFault(error) && !ctx.signal.aborted) await note(ctx, place, [...missing], 'connection');
     throw error;
   }
+  await faultPoint('sync.after_fetch');
   await note(ctx, place, unreadable, 'unreadable');
   return { messages, unreadable };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { faultPoint } from '../platform/fault-point.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 
 /** Where the raw copies of a batch went. */
@@ -21,7 +22,9 @@ export async function storeRawCopies(
   if (retentionDays === 0 || raws.length === 0) return null;
   const object = `raw/${grantId}/${now.toISOString().slice(0, 10)}/${randomUUID()}`;
   try {
+    await faultPoint('blob.before_put');
     await blobs.put(object, raws);
+    await faultPoint('blob.after_put');
   } catch (error) {
     onFailure(error);
     return null;

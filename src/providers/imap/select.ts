@@ -14,16 +14,16 @@ export async function select(
 ): Promise<SelectedFolder> {
   const box = await withDeadline(client, timings.select, signal, 'EXAMINE', () =>
     client.mailboxOpen(path, { readOnly: true }),
-  ).catch((error: unknown) => {
-    // A NO to this one command on a connection that lives concerns this folder only.
-    if (error instanceof ProviderError && error.kind === 'protocol' && client.usable) {
-      throw new ProviderError('folder_refused', error.message, {
-        response: error.response,
-        code: error.code,
-        cause: error,
-      });
-    }
-    throw error;
+  ).catch(async (error: unknown) => {
+    if (!(error instanceof ProviderError) || error.kind !== 'protocol' || !client.usable) throw error;
+    // A NO to this one command on a connection that lives concerns this folder only. Not every server says
+    // NONEXISTENT; STATUS tells whether the folder is there at all.
+    await statusOf(client, path, timings, signal);
+    throw new ProviderError('folder_refused', error.message, {
+      response: error.response,
+      code: error.code,
+      cause: error,
+    });
   });
   let uidNext: number | null = box.uidNext || null;
   // SELECT without UIDNEXT: STATUS knows.

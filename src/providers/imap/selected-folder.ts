@@ -259,7 +259,7 @@ export class SelectedFolder implements OpenFolder {
     const status = await this.#command(this.#timings.fetch, 'STATUS', () =>
       this.#client.status(this.path, { uidValidity: true }),
     );
-    const now = Number((status && status.uidValidity) || this.uidValidity);
+    const now = Number((status || null)?.uidValidity || this.uidValidity);
     if (now !== this.uidValidity) {
       throw new ProviderError(
         'changed',

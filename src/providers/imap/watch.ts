@@ -35,7 +35,7 @@ export class Watcher {
     this.#signal = signal;
   }
 
-  /** Watches until the signal aborts (returns) or the connection ends (throws). */
+  /** Watches until the signal aborts or the connection ends; always throws. */
   async run(onReady: () => void): Promise<void> {
     const client = this.#client;
     const broken = connectionEnd(client);
@@ -61,6 +61,9 @@ export class Watcher {
       }
       this.#signal.throwIfAborted();
       throw new ProviderError('network', 'The server closed the watching connection.');
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw error;
     } finally {
       this.ready = false;
       this.#signal.removeEventListener('abort', stop);
