@@ -1,0 +1,99 @@
+/** `mailquay start` as a process of its own, with a fault point that ends it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+const API_KEY = `crash_${randomBytes(12).toString('hex')}`;
+const MASTER_KEY = randomBytes(32).toString('base64');
+
+export class Child {
+  readonly apiKey = API_KEY;
+  origin = '';
+  /** The fault point that ended it; null when it ended otherwise. */
+  fault: string | null = null;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
+  running = true;
+  readonly #process: ChildProcess;
+  readonly #dataDir = mkdtempSync(join(tmpdir(), 'mailquay-crash-'));
+  readonly #ready: Promise<void>;
+  #said = '';
+
+  /** `fault` as in src/platform/fault-point.ts. */
+  constructor(databaseUrl: string, fault?: string) {
+    this.#process = spawn(process.execPath, [MAIN, 'start'], {
+      env: {
+        PATH: process.env.PATH,
+        DATABASE_URL: databaseUrl,
+        MAILQUAY_DATA_DIR: this.#dataDir,
+        MAILQUAY_PORT: '0',
+        MAILQUAY_API_KEY: API_KEY,
+        MAILQUAY_MASTER_KEY: MASTER_KEY,
+        MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'true',
+        MAILQUAY_LOG_LEVEL: 'error',
+        ...(fault ? { MAILQUAY_FAULT: fault } : {}),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ready = Promise.withResolvers<void>();
+    this.#ready = ready.promise;
+    this.#ready.catch(() => {});
+    this.#process.stdout?.on('data', (chunk: Buffer) => {
+      this.#said += chunk;
+      const origin = /ready at (\S+)/.exec(this.#said)?.[1];
+      if (!origin) return;
+      this.origin = origin;
+      ready.resolve();
+    });
+    this.#process.stderr?.on('data', (chunk: Buffer) => {
+      this.#said += chunk;
+      this.fault ??= /fault point (\S+): kill/.exec(this.#said)?.[1] ?? null;
+    });
+    this.ended = new Promise((resolve) => {
+      this.#process.once('close', () => {
+        this.running = false;
+        rmSync(this.#dataDir, { recursive: true, force: true });
+        ready.reject(new Error(`mailquay ended before it was ready:\n${this.#said.slice(-2_000)}`));
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves when it serves; false when it was killed before. */
+  async ready(): Promise<boolean> {
+    try {
+      await this.#ready;
+      return true;
+    } catch (error) {
+      if (this.fault) return false;
+      throw error;
+    }
+  }
+
+  /** What it has said, for the message of a failure. */
+  said(): string {
+    return this.#said.slice(-2_000);
+  }
+
+  async call(method: string, path: string, body?: unknown) {
+    const response = await fetch(this.origin + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${API_KEY}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json');
+    return { status: response.status, body: (isJson ? JSON.parse(text) : undefined) as never, text };
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.ended;
+  }
+}
