@@ -29,7 +29,7 @@ export function storedCopies(mailquay: TestMailquay, grantId: string): Promise<S
 }
 
 /** What differs between the store and the model; `except` names mails (by UID of INBOX) that are not compared. */
-export async function differences(
+async function differences(
   mailquay: TestMailquay,
   grantId: string,
   model: MailModel,

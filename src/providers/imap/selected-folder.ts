@@ -363,7 +363,7 @@ export class SelectedFolder implements OpenFolder {
 }
 
 /** Writes UIDs as the shortest IMAP sequence set; takes them in any order. */
-export function uidSet(uids: number[]): string {
+function uidSet(uids: number[]): string {
   const sorted = [...uids].sort((a, b) => a - b);
   const parts: string[] = [];
   for (let i = 0; i < sorted.length; ) {
