@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -10,8 +10,10 @@ import { startEmbeddedPostgres } from '../../src/store/embedded/start.ts';
  */
 export default async function setup(): Promise<(() => Promise<void>) | undefined> {
   if (process.env.DATABASE_URL) return undefined;
-  const dataDir = await mkdtemp(join(tmpdir(), 'mailquay-shared-'));
-  const server = await startEmbeddedPostgres({ dataDir, log: { info: () => {}, warn: () => {} } });
+  const directory = await mkdtemp(join(tmpdir(), 'mailquay-shared-'));
+  await chmod(directory, 0o711); // as root the server runs as somebody else, who must get in
+  const log = { info: () => {}, warn: () => {} };
+  const server = await startEmbeddedPostgres({ dataDir: join(directory, 'data'), log });
   const { host, user, database } = server.connection;
   // In a product nobody may make databases; here every file of tests does.
   const superuser = new pg.Client({ ...server.connection, user: 'postgres' });
@@ -21,6 +23,6 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   process.env.MAILQUAY_TEST_DATABASE_URL = `postgres://${user}@${encodeURIComponent(host)}/${database}`;
   return async () => {
     await server.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true });
   };
 }
