@@ -1,5 +1,5 @@
 /** The closed list of error types that leave this program, with their default HTTP status (contract 1.3). */
-export const ERROR_STATUS = {
+const ERROR_STATUS = {
   'api.authentication_error': 401,
   'api.invalid_request_error': 400,
   'api.invalid_request_payload': 400,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Sql } from './database.ts';
 
 /** The triggers written so far; the webhooks room delivers them. */
-export type EventType =
+type EventType =
   | 'grant.created'
   | 'grant.updated'
   | 'grant.deleted'

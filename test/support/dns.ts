@@ -11,7 +11,7 @@ export type DnsRecord =
   | { type: 'TXT'; value: string | string[] };
 
 /** `SILENCE` never answers; the others are response codes. */
-export type DnsFailure = 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED' | 'SILENCE';
+type DnsFailure = 'NXDOMAIN' | 'SERVFAIL' | 'REFUSED' | 'SILENCE';
 export type DnsAnswer = DnsRecord[] | DnsFailure;
 /** What a name has: records, a failure, or a function of the question and how often it was asked (from 0). */
 export type DnsEntry = DnsAnswer | ((question: Question, asked: number) => DnsAnswer);

@@ -43,7 +43,7 @@ export interface TestMailquay {
   stop(): Promise<void>;
 }
 
-export interface Login {
+interface Login {
   username: string;
   password: string;
   port: number;
