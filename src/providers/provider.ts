@@ -1,37 +1,15 @@
 import type { Readable } from 'node:stream';
 
-/**
- * How mailquay speaks to a mailbox, whoever keeps it. Each folder beside this file implements it, and
- * test/conformance holds them all to it. A provider reads no store and makes no decision: it returns values.
- */
-export interface MailProvider<Settings, Secret> {
-  readonly name: string;
-  /** Logs in everywhere the settings lead and says what was found; throws a {@link ProviderError} with the server's words. */
-  verify(account: Account<Settings, Secret>, signal: AbortSignal): Promise<VerifiedMailbox>;
-  /** A mailbox that connects when it is first used. */
-  open(account: Account<Settings, Secret>): Mailbox;
-}
-
 /** Where a mailbox is and how to enter it. */
 export interface Account<Settings, Secret> {
   settings: Settings;
   secret: Secret;
 }
 
-export interface VerifiedMailbox {
-  capabilities: Capabilities;
-}
-
-/** What services may ask about a provider, instead of its name. */
-export interface Capabilities {
-  /** A message may lie in many folders at once (labels); otherwise each copy is in one. */
-  labels: boolean;
-  /** The provider groups threads itself. */
-  nativeThreads: boolean;
-  /** The provider tells of changes by itself (IDLE, push); otherwise only asking finds them. */
-  push: boolean;
-}
-
+/**
+ * How mailquay speaks to a mailbox, whoever keeps it. Each folder beside this file implements it, and
+ * test/conformance holds them all to it. A provider reads no store and makes no decision: it returns values.
+ */
 export interface Mailbox {
   /** All folders, complete, with a cheap observation of each where the server gives one. */
   folders(signal: AbortSignal): Promise<RemoteFolder[]>;
