@@ -28,7 +28,7 @@ import {
 import type { Scope } from '../store/scope.ts';
 import { refreshThreads } from '../store/thread-writes.ts';
 import { attachmentRows } from './attachments.ts';
-import { Matcher, matchByHeader, placeholderFingerprint, replacedBy } from './match.ts';
+import { liesElsewhere, Matcher, matchByHeader, placeholderFingerprint, replacedBy } from './match.ts';
 import { placeInThreads } from './thread.ts';
 
 /** A mail that has been fetched, parsed and put into the blob store, on its way into the store. */
@@ -60,13 +60,22 @@ export interface Place {
   uidValidity: number;
 }
 
+/**
+ * New mail is known already from another folder: it was copied, or moved and its old place has not been looked at.
+ * Who looks there first tells of one change instead of two.
+ */
+export class SourcesFirst extends Error {
+  override name = 'SourcesFirst';
+}
+
 /** Rows that one settling transaction removes at most. */
 const SETTLE_BATCH = 500;
 
 /**
  * The one door by which mail enters the store: messages, threads, counts, cursor and events in one
  * transaction, behind the fence of the lease. Copies of known messages become locations. `live` copies
- * make events; history does not (contract 5.2). Applying the same copies twice changes nothing.
+ * make events; history does not (contract 5.2). Applying the same copies twice changes nothing. `sourcesFirst`:
+ * writes nothing and throws {@link SourcesFirst} when a copy's message still lies in another folder.
  */
 export async function applyArrivals(
   writer: Writer,
@@ -74,6 +83,7 @@ export async function applyArrivals(
   arrivals: Arrival[],
   isLive: (uid: number) => boolean,
   cursor: FolderCursor | null,
+  sourcesFirst = false,
 ): Promise<{ created: number; matched: number }> {
   const { scope } = writer;
   return inTransaction(writer, async (sql, changes) => {
@@ -113,6 +123,8 @@ export async function applyArrivals(
       // A mail keeps the id under which its placeholder was seen.
       else added.push({ arrival, id: replaced.get(arrival.uid)?.id ?? id });
     }
+    if (sourcesFirst && matched.some(({ existing }) => liesElsewhere(existing, place)))
+      throw new SourcesFirst();
     const threads = await placeInThreads(
       sql,
       scope,
@@ -210,12 +222,13 @@ async function removePlaceholders(
 
 /**
  * Gives known messages their copies in a folder by cheap identities, without fetching bodies.
- * Returns the UIDs that no stored message certainly stands for.
+ * Returns the UIDs that no stored message certainly stands for. `sourcesFirst` as in {@link applyArrivals}.
  */
 export async function applyIdentities(
   writer: Writer,
   place: Place,
   identities: RemoteIdentity[],
+  sourcesFirst = false,
 ): Promise<{ unknown: number[] }> {
   const { scope } = writer;
   return inTransaction(writer, async (sql, changes) => {
@@ -244,6 +257,8 @@ export async function applyIdentities(
       if (existing) matched.push({ copy, existing });
       else unknown.push(copy.uid);
     }
+    if (sourcesFirst && matched.some(({ existing }) => liesElsewhere(existing, place)))
+      throw new SourcesFirst();
     await insertLocations(
       sql,
       scope,

@@ -16,6 +16,8 @@ export interface FolderState {
   startedAt: number;
   /** When it was last known to be in step, deletions included (ms). */
   inStepAt: number;
+  /** When new mail was found here that is known from elsewhere and waits for a look there (ms); null: none waits. */
+  copiesSeenAt: number | null;
   /** UIDs of history that are still to come, oldest last; null when not listed yet. */
   history: number[] | null;
   /** The history is being matched with messages known under an older UIDVALIDITY. */
@@ -27,6 +29,11 @@ export interface FolderState {
   retryAt: number;
   /** When all flags were last read, for servers without modification sequences; ms. */
   scannedAt: number;
+}
+
+/** True when the server counts fewer mails in the folder than we do. */
+export function hasLost({ status, row }: FolderState): boolean {
+  return status?.messages != null && status.messages < row.totalCount;
 }
 
 /** True while some of what was in the folder when we began to read it is not stored. */

@@ -35,7 +35,8 @@ export type Look = 'quick' | 'look' | 'full';
 
 /**
  * Brings one folder in step with the server, except for history that is still to come: new mail, flags and deletions.
- * `held`: what is missing here may lie in the history of another folder.
+ * `held`: what is missing here may lie in the history of another folder. Throws SourcesFirst when new mail is known
+ * from other folders, which are to be looked at first; after a while it is taken in all the same.
  */
 export async function syncFolder(
   ctx: SyncContext,
@@ -44,12 +45,16 @@ export async function syncFolder(
   held: boolean,
 ): Promise<Outcome> {
   const full = how === 'full';
+  const now = ctx.writer.clock().getTime();
   const folder = await ctx.mailbox.open(state.row.path, ctx.signal, how === 'quick');
   await faultPoint('sync.after_open');
   try {
     const { cursor } = state;
-    if (!cursor || cursor.uidValidity !== folder.uidValidity) return await start(ctx, folder, state);
-    await takeNew(ctx, folder, state, cursor);
+    const sourcesFirst = now - (state.copiesSeenAt ?? now) < ctx.timings.settle;
+    if (!cursor || cursor.uidValidity !== folder.uidValidity)
+      return await start(ctx, folder, state, sourcesFirst);
+    await takeNew(ctx, folder, state, cursor, sourcesFirst);
+    state.copiesSeenAt = null;
     return await takeChanges(ctx, folder, state, full, held);
   } finally {
     await folder.close();
@@ -57,7 +62,12 @@ export async function syncFolder(
 }
 
 /** Begins a folder: its newest mails first, so that they can be read at once. */
-async function start(ctx: SyncContext, folder: OpenFolder, state: FolderState): Promise<Outcome> {
+async function start(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  sourcesFirst: boolean,
+): Promise<Outcome> {
   const before = state.cursor;
   state.startedAt = ctx.writer.clock().getTime();
   const newest = await folder.newestUids(FIRST_MESSAGES);
@@ -86,7 +96,9 @@ async function start(ctx: SyncContext, folder: OpenFolder, state: FolderState): 
     isLive: (uid) => uid >= liveFrom,
     advance: () => cursor,
     matchFirst: state.rematching,
+    sourcesFirst: sourcesFirst && state.appeared && !before,
   });
+  state.copiesSeenAt = null;
   return { gone: false, history: true, inStep: !state.rematching };
 }
 
@@ -96,6 +108,7 @@ async function takeNew(
   folder: OpenFolder,
   state: FolderState,
   cursor: FolderCursor,
+  sourcesFirst: boolean,
 ): Promise<void> {
   const fresh = await folder.uids(cursor.uidNext, null);
   for (let i = 0; i < fresh.length; i += SLICE) {
@@ -105,6 +118,7 @@ async function takeNew(
       isLive: (uid) => uid >= cursor.liveFrom,
       advance: (latest) => ({ ...(latest ?? cursor), uidNext }),
       matchFirst: folder.stableIds || state.rematching,
+      sourcesFirst,
     });
   }
   // UIDNEXT was observed before the search, so the search has seen everything below it.

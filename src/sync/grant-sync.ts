@@ -7,9 +7,9 @@ import { assertHeld, resetFailures } from '../store/leases.ts';
 import { hasOlderValidity, releaseHeld } from '../store/locations.ts';
 import { foldersWithDueFailures } from '../store/sync-failures.ts';
 import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
-import { settleGone } from './apply.ts';
+import { SourcesFirst, settleGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
-import { byPriority, type FolderState, hasHistory, mayBeInHistory } from './folder-state.ts';
+import { byPriority, type FolderState, hasHistory, hasLost, mayBeInHistory } from './folder-state.ts';
 import { concernsFolder, type Look, scanInterval, syncFolder } from './folder-sync.ts';
 import { applyFolderTree, hasGone } from './folder-tree.ts';
 import { takeHistory } from './history.ts';
@@ -123,12 +123,16 @@ export class GrantSync {
     await this.#listFolders();
     this.#due = await ctx.writer.db.engine((sql) => foldersWithDueFailures(sql, ctx.writer.scope, began));
     let complete = true;
+    const needs: { folder: FolderState; need: Look }[] = [];
     for (const folder of [...this.#folders.values()].sort(byPriority)) {
       if (!folder.row.selectable) continue;
       const need = this.#need(folder);
-      if (need) complete = (await this.#look(folder, need)) && complete;
+      if (need) needs.push({ folder, need });
       else if (folder.failures === 0 && !hasHistory(folder)) folder.inStepAt = began.getTime();
     }
+    // What was moved is missing from one folder first, and then found in another.
+    needs.sort((a, b) => Number(hasLost(b.folder)) - Number(hasLost(a.folder)));
+    for (const { folder, need } of needs) complete = (await this.#look(folder, need)) && complete;
     if (complete && ![...this.#folders.values()].some(hasHistory)) {
       await ctx.serial(() =>
         ctx.writer.db.engine(async (sql) => {
@@ -140,7 +144,8 @@ export class GrantSync {
     if (complete && (await hasGone(ctx.writer))) {
       await ctx.serial(() => settleGone(ctx.writer, began));
     }
-    this.#settleDue = await hasGone(ctx.writer);
+    const waiting = [...this.#folders.values()].some((f) => f.copiesSeenAt !== null);
+    this.#settleDue = waiting || (await hasGone(ctx.writer));
     await ctx.writer.db.engine(async (sql) => {
       await noteSuccess(sql, ctx.writer.scope, ctx.writer.clock());
       await resetFailures(sql, ctx.writer.lease);
@@ -194,6 +199,11 @@ export class GrantSync {
       if (outcome.history) this.#historyWake.notify();
       return true;
     } catch (error) {
+      if (error instanceof SourcesFirst) {
+        folder.copiesSeenAt ??= began;
+        this.#settleDue = true;
+        return false;
+      }
       if (!concernsFolder(error)) throw error;
       folder.stale = true;
       // A folder that changed is looked at again at once; one that does not open is asked ever more rarely.
@@ -294,6 +304,7 @@ export class GrantSync {
       appeared,
       startedAt: 0,
       inStepAt: 0,
+      copiesSeenAt: null,
       history: null,
       rematching,
       stale: false,

@@ -21,6 +21,8 @@ export interface IntakeOptions {
   advance: ((latest: FolderCursor | null) => FolderCursor) | null;
   /** Hold the copies against known messages by cheap identities before fetching them whole. */
   matchFirst: boolean;
+  /** Look at the folders where new copies are known from before anything is stored (throws SourcesFirst). */
+  sourcesFirst?: boolean;
   /** Try parked mails as well. */
   parkedToo?: boolean;
 }
@@ -59,7 +61,7 @@ export async function fetch(
   const ahead = async (messages: RemoteMessage[]) =>
     store(ctx, folder, state, { place, messages, suspects: [] }, { ...options, advance: null });
   const { easy, hard, suspects } = await sortOut(ctx, place, uids, options.parkedToo ?? false);
-  const read = await readTogether(ctx, folder, place, easy, options.matchFirst, ahead);
+  const read = await readTogether(ctx, folder, place, easy, options, ahead);
   let { messages } = read;
   if (hard.length > 0) {
     await ahead(messages);
@@ -97,7 +99,7 @@ export async function store(
   await folder.assertUnchanged();
   await ctx.serial(async () => {
     const cursor = options.advance?.(state.cursor) ?? null;
-    await applyArrivals(ctx.writer, place, arrivals, options.isLive, cursor);
+    await applyArrivals(ctx.writer, place, arrivals, options.isLive, cursor, options.sourcesFirst);
     if (cursor) state.cursor = cursor;
   });
   ctx.metrics.stored(arrivals.length);
@@ -115,11 +117,12 @@ async function matchKnown(
   place: Place,
   uids: number[],
   matchFirst: boolean,
+  sourcesFirst: boolean | undefined,
 ): Promise<number[]> {
   if (uids.length === 0 || !(matchFirst || folder.stableIds)) return uids;
   const identities = await folder.identities(uids);
   await folder.assertUnchanged();
-  const { unknown } = await ctx.serial(() => applyIdentities(ctx.writer, place, identities));
+  const { unknown } = await ctx.serial(() => applyIdentities(ctx.writer, place, identities, sourcesFirst));
   return unknown;
 }
 
@@ -129,7 +132,7 @@ async function readTogether(
   folder: OpenFolder,
   place: Place,
   uids: number[],
-  matchFirst: boolean,
+  { matchFirst, sourcesFirst }: IntakeOptions,
   ahead: (messages: RemoteMessage[]) => Promise<void>,
 ): Promise<{ messages: RemoteMessage[]; unreadable: number[] }> {
   if (uids.length === 0) return { messages: [], unreadable: [] };
@@ -138,7 +141,7 @@ async function readTogether(
   let messages: RemoteMessage[] = [];
   let bytes = 0;
   try {
-    const wanted = await matchKnown(ctx, folder, place, uids, matchFirst);
+    const wanted = await matchKnown(ctx, folder, place, uids, matchFirst, sourcesFirst);
     if (wanted.length === 0) return { messages, unreadable };
     await faultPoint('sync.before_fetch');
     for await (const message of folder.messages(wanted)) {

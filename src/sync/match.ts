@@ -98,6 +98,11 @@ export function replacedBy(message: Candidate, place: Place): Candidate['locatio
   );
 }
 
+/** True when a copy that is not known to be gone lies in another folder. */
+export function liesElsewhere(message: Candidate, place: Place): boolean {
+  return message.locations.some((l) => !l.gone && l.folderId !== place.folderId);
+}
+
 /**
  * Finds the one stored message that a cheap identity must mean: same header section, size and date,
  * a Message-ID, and no rival. Anything less certain is fetched and compared whole.
