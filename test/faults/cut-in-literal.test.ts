@@ -9,7 +9,8 @@ import { fillMaildir } from '../../testbed/generate.ts';
 import { randomFrom } from '../../testbed/mail-maker.ts';
 import { expectInStep } from '../support/checker.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { soon } from '../support/scripted-truth.ts';
 
 const SEED = Number(process.env.CUT_SEED ?? Math.floor(Math.random() * 1e9));
 const CUTS = Number(process.env.CUTS ?? 30);
@@ -30,7 +31,7 @@ describeWithTestbed('connections cut at random bytes', () => {
     await dovecot?.stop();
   });
 
-  test('never leave a truncated mail, and the sync converges', { timeout: 120_000 }, async ({ annotate }) => {
+  test('never leave a truncated mail, and the sync converges', { timeout: 240_000 }, async ({ annotate }) => {
     await annotate(`CUT_SEED=${SEED}`);
     const random = randomFrom(SEED);
     const { bytes } = await fillMaildir(dovecot, user, 'INBOX', 400, { seed: SEED });
@@ -46,7 +47,7 @@ describeWithTestbed('connections cut at random bytes', () => {
     while (cuts < CUTS && Date.now() < end) {
       const closed = proxy.connections - proxy.open.size;
       cut();
-      await eventually(() => {
+      await soon(() => {
         if (proxy.connections - proxy.open.size === closed) throw new Error('not yet');
       }, 500).catch(() => {});
       cuts += 1;
@@ -58,9 +59,9 @@ describeWithTestbed('connections cut at random bytes', () => {
     expect(cuts).toBeGreaterThan(5);
     await expectInStep({ mailquay, dovecot, user, grantId });
     await mailquay.synced(grantId);
-    await eventually(async () => {
+    await soon(async () => {
       expect(await mailquay.sql('SELECT uid, attempts, reason FROM sync_failures WHERE parked')).toEqual([]);
-    }, 30_000);
+    });
     const [grant] = await mailquay.sql<{ status: string }>('SELECT status FROM grants WHERE id = $1', [
       grantId,
     ]);
@@ -75,13 +76,13 @@ describeWithTestbed('connections cut at random bytes', () => {
     // Every connection dies after 60 kB: no slice of 80 mails ever fits into one.
     proxy.cutAfter(60_000, 'down', { times: 1_000 });
     const grantId = await mailquay.connect({ ...dovecot.user(person), port: proxy.port });
-    await eventually(async () => {
+    await soon(async () => {
       const [row] = await mailquay.sql<{ count: number }>(
         'SELECT count(*) AS count FROM messages WHERE grant_id = $1 AND parse_error IS NULL',
         [grantId],
       );
       expect(row?.count).toBeGreaterThan(40);
-    }, 60_000);
+    });
     proxy.clear();
     await expectInStep({ mailquay, dovecot, user: person, grantId });
   });

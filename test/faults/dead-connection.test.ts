@@ -6,7 +6,8 @@ import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import { expectInStep } from '../support/checker.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { soon } from '../support/scripted-truth.ts';
 
 /** Production's timings, a hundred times as fast; polling is off, so that only IDLE can tell. */
 const FAST: Partial<ImapTimings> = {
@@ -49,10 +50,10 @@ describeWithTestbed('a blackhole without FIN', () => {
     await dovecot.append(user, 'INBOX', Buffer.from('Subject: in the dark\r\n\r\nhello\r\n'));
     proxy.unblackhole();
     const began = Date.now();
-    await eventually(() => expect(proxy.connections).toBeGreaterThan(before), 15_000);
+    await soon(() => expect(proxy.connections).toBeGreaterThan(before));
     await expectInStep({ mailquay, dovecot, user, grantId });
     // 1.8 s are the 3 minutes at this speed; the rest is for a loaded machine.
-    expect(Date.now() - began).toBeLessThan(8_000);
+    expect(Date.now() - began).toBeLessThan(20_000);
     const [row] = await mailquay.sql<{ status: string }>('SELECT status FROM grants WHERE id = $1', [
       grantId,
     ]);

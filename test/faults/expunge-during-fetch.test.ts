@@ -10,7 +10,7 @@ const CAPABILITIES: [string, string | undefined][] = [
   ['bare', 'IMAP4rev1'],
 ];
 
-describe('expunges during a fetch', () => {
+describe('expunges during a fetch', { timeout: 240_000 }, () => {
   let mailquay: TestMailquay;
   let server: ScriptedImap;
   beforeAll(async () => {

@@ -35,7 +35,7 @@ describe.concurrent('one connection per user', () => {
     ['BYE at once', 'GREETING', (e) => e.bye('too many connections')],
     ['hanging up', 'LOGIN', (e) => e.cut()],
   ];
-  test.for(WAYS)('further ones are refused by %s', { timeout: 60_000 }, async ([name, command, refuse]) => {
+  test.for(WAYS)('further ones are refused by %s', { timeout: 240_000 }, async ([name, command, refuse]) => {
     const server = await startScriptedImap({ capabilities: 'IMAP4rev1 IDLE' });
     servers.push(server);
     for (let n = 0; n < 600; n += 1) server.deliver(n % 3 === 0 ? 'Archive' : 'INBOX', mail(n));

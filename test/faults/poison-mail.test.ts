@@ -1,9 +1,9 @@
 /** A mail that ends the connection each time, or never comes: the others get in, and it ends parked where all can see it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Handler } from '../support/imap/exchange.ts';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts';
-import { expectLike, mail, messageEvents, storedCopies, syncState } from '../support/scripted-truth.ts';
+import { expectLike, mail, messageEvents, soon, storedCopies, syncState } from '../support/scripted-truth.ts';
 
 const POISON = 30;
 
@@ -99,14 +99,14 @@ describe.concurrent('a poison mail', () => {
       { subject: `mail ${POISON}` },
     ],
   ];
-  test.for(KINDS)('that %s', { timeout: 90_000 }, async ([name, capabilities, pieces, end, shown]) => {
+  test.for(KINDS)('that %s', { timeout: 240_000 }, async ([name, capabilities, pieces, end, shown]) => {
     const { server, connect } = await start(name.replaceAll(' ', '-'), capabilities);
     const off = server.on('FETCH', on(pieces, end));
     const grantId = await connect();
     // The others get in.
-    await expectLike(mailquay, grantId, server, { except: [POISON], ms: 40_000 });
+    await expectLike(mailquay, grantId, server, { except: [POISON] });
     // It ends as a placeholder that says so, parked where an operator sees it.
-    const placeholder = await eventually(async () => {
+    const placeholder = await soon(async () => {
       const copy = (await storedCopies(mailquay, grantId)).find((c) => c.uid === POISON);
       if (!copy?.parseError?.includes('does not send it')) {
         const failures = await mailquay.sql(
@@ -118,25 +118,25 @@ describe.concurrent('a poison mail', () => {
         );
       }
       return copy;
-    }, 40_000);
+    });
     expect(placeholder?.subject).toBe(shown.subject);
-    await eventually(async () => expect((await parked(grantId)).map((row) => row.uid)).toEqual([POISON]));
+    await soon(async () => expect((await parked(grantId)).map((row) => row.uid)).toEqual([POISON]));
     const metrics = await (await fetch(`${mailquay.origin}/metrics`)).text();
     expect(Number(/^mailquay_messages_parked_total (\d+)/m.exec(metrics)?.[1])).toBeGreaterThan(0);
     await mailquay.synced(grantId);
     expect((await syncState(mailquay, grantId))?.status).toBe('valid');
     // New mail arrives beside it.
     server.deliver('INBOX', mail('new'));
-    await expectLike(mailquay, grantId, server, { except: [POISON], ms: 30_000 });
+    await expectLike(mailquay, grantId, server, { except: [POISON] });
     // The API shows it, with what there is.
     const { status, text } = await mailquay.get(`/v3/grants/${grantId}/messages/${placeholder?.id}`);
     expect([status, text.includes(placeholder?.id ?? '-')]).toEqual([200, true]);
     // Once it can be had, it takes the placeholder's place and keeps the id.
     off();
-    await expectLike(mailquay, grantId, server, { ms: 40_000 });
+    await expectLike(mailquay, grantId, server);
     const copy = (await storedCopies(mailquay, grantId)).find((c) => c.uid === POISON);
     expect(copy).toMatchObject({ id: placeholder?.id, parseError: null, subject: `mail ${POISON}` });
-    await eventually(async () =>
+    await soon(async () =>
       expect(await mailquay.sql('SELECT uid FROM sync_failures WHERE grant_id = $1', [grantId])).toEqual([]),
     );
     const events = await messageEvents(mailquay, grantId);
@@ -150,19 +150,15 @@ describe.concurrent('a poison mail', () => {
     expect(counts).toEqual({ total: 61, threads: 61 });
   });
 
-  test('that is deleted at the server takes its placeholder along', { timeout: 60_000 }, async () => {
+  test('that is deleted at the server takes its placeholder along', { timeout: 240_000 }, async () => {
     const { server, connect } = await start('deleted');
     server.on('FETCH', on(/BODY\.PEEK\[\]/, cutMidway));
     const grantId = await connect();
-    await eventually(async () => expect(await parked(grantId)).toHaveLength(1), 40_000);
+    await soon(async () => expect(await parked(grantId)).toHaveLength(1));
     server.expunge('INBOX', POISON);
-    await expectLike(mailquay, grantId, server, { ms: 30_000 });
-    await eventually(
-      async () =>
-        expect(await mailquay.sql('SELECT uid FROM sync_failures WHERE grant_id = $1', [grantId])).toEqual(
-          [],
-        ),
-      20_000,
+    await expectLike(mailquay, grantId, server);
+    await soon(async () =>
+      expect(await mailquay.sql('SELECT uid FROM sync_failures WHERE grant_id = $1', [grantId])).toEqual([]),
     );
   });
 });

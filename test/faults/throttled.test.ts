@@ -1,10 +1,10 @@
 /** SY23: a server that asks for patience gets it, and a grant becomes invalid only by a refusal that means the login. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { faults, type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts';
-import { expectLike, mail, syncState } from '../support/scripted-truth.ts';
+import { expectLike, mail, soon, syncState } from '../support/scripted-truth.ts';
 
-describe.concurrent('refusals', () => {
+describe.concurrent('refusals', { timeout: 240_000 }, () => {
   let mailquay: TestMailquay;
   const servers: ScriptedImap[] = [];
   let user = 0;
@@ -34,7 +34,7 @@ describe.concurrent('refusals', () => {
       server.on(command, faults.refuse(code, 'slow down'), { times: 4 });
       server.cutAll();
       await expectLike(mailquay, grantId, server);
-      await eventually(async () => expect((await syncState(mailquay, grantId))?.phase).toBe('live'), 20_000);
+      await soon(async () => expect((await syncState(mailquay, grantId))?.phase).toBe('live'));
       expect((await syncState(mailquay, grantId))?.status).toBe('valid');
       expect(
         await mailquay.sql('SELECT uid FROM sync_failures WHERE grant_id = $1 AND parked', [grantId]),
@@ -50,15 +50,12 @@ describe.concurrent('refusals', () => {
     await mailquay.synced(grantId);
     server.on('LOGIN', faults.refuse('UNAVAILABLE'));
     server.cutAll();
-    await eventually(
-      async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(3),
-      20_000,
-    );
+    await soon(async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(3));
     expect(await syncState(mailquay, grantId)).toMatchObject({ status: 'valid', lastError: 'busy' });
     server.clearHooks();
     server.deliver('INBOX', mail('after'));
     await expectLike(mailquay, grantId, server);
-    await eventually(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0));
+    await soon(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0));
   });
 
   test('[AUTHENTICATIONFAILED] makes the grant invalid at once', async () => {
@@ -67,7 +64,7 @@ describe.concurrent('refusals', () => {
     const logins = server.commands.filter((line) => line === 'LOGIN').length;
     server.on('LOGIN', faults.refuse('AUTHENTICATIONFAILED', 'wrong password'));
     server.cutAll();
-    await eventually(async () => expect((await syncState(mailquay, grantId))?.status).toBe('invalid'));
+    await soon(async () => expect((await syncState(mailquay, grantId))?.status).toBe('invalid'));
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     // No storm of wrong logins: watching and work may have tried at the same moment, and then nobody.
     expect(server.commands.filter((line) => line === 'LOGIN').length - logins).toBeLessThanOrEqual(2);
@@ -83,13 +80,10 @@ describe.concurrent('refusals', () => {
     await mailquay.synced(grantId);
     server.on('LOGIN', (exchange) => exchange.no(words));
     server.cutAll();
-    await eventually(
-      async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(4),
-      20_000,
-    );
+    await soon(async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(4));
     expect(await syncState(mailquay, grantId)).toMatchObject({ status: 'valid', lastError: 'busy' });
     server.clearHooks();
-    await eventually(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0), 20_000);
+    await soon(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0));
   });
 
   test('a plain NO without a reason counts only when it is repeated', async () => {
@@ -97,14 +91,11 @@ describe.concurrent('refusals', () => {
     await mailquay.synced(grantId);
     server.on('LOGIN', (exchange) => exchange.no('LOGIN failed.'), { times: 2 });
     server.cutAll();
-    await eventually(() => expect(server.commands.slice(-4).join()).toContain('IDLE'), 20_000);
+    await soon(() => expect(server.idling()).toBeGreaterThan(0));
     expect((await syncState(mailquay, grantId))?.status).toBe('valid');
     server.on('LOGIN', (exchange) => exchange.no('LOGIN failed.'));
     server.cutAll();
-    await eventually(
-      async () => expect((await syncState(mailquay, grantId))?.status).toBe('invalid'),
-      20_000,
-    );
+    await soon(async () => expect((await syncState(mailquay, grantId))?.status).toBe('invalid'));
   });
 
   test('a folder that does not open keeps no other waiting', async () => {

@@ -4,7 +4,7 @@ import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { faults, type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts';
 import { expectLike, mail, messageEvents, storedCopies } from '../support/scripted-truth.ts';
 
-describe('UIDVALIDITY changes between SELECT and FETCH', () => {
+describe('UIDVALIDITY changes between SELECT and FETCH', { timeout: 240_000 }, () => {
   let mailquay: TestMailquay;
   let server: ScriptedImap;
   beforeAll(async () => {
