@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Cli, CliHome } from '../support/cli.ts';
-import { eventually } from '../support/mailquay.ts';
+import { eventually } from '../support/eventually.ts';
 
 const KEY = 'a-key-for-the-keys-test';
 

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CliHome, LAUNCHER } from '../support/cli.ts';
-import { eventually } from '../support/mailquay.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** How long a stop may take on a busy machine, in ms; it is far below what an operator's supervisor waits. */
 const STOP_MS = 10_000;

@@ -10,7 +10,7 @@ import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { dumpTables, formsOf } from '../support/canary.ts';
 import { type Cli, CliHome } from '../support/cli.ts';
-import { eventually } from '../support/mailquay.ts';
+import { eventually } from '../support/eventually.ts';
 
 /** Something that occurs nowhere else, with characters that every encoding has its own way with. */
 const canary = (what: string) => `${what}-${randomBytes(9).toString('hex')}`;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
-import { eventually } from './mailquay.ts';
+import { eventually } from './eventually.ts';
 
 const ROOT = dirname(dirname(import.meta.dirname));
 export const LAUNCHER = join(ROOT, 'bin', 'mailquay.js');

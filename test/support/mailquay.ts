@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningServer, startServer } from '../../src/cli/start.ts';
 import { type Config, readConfig } from '../../src/platform/config.ts';
 import type { ImapTimings } from '../../src/providers/imap/connection.ts';
 import type { SyncTimings } from '../../src/sync/context.ts';
+import { eventually } from './eventually.ts';
 import { Nylas } from './nylas.ts';
 import { freshDatabase } from './test-database.ts';
+
+export { eventually };
 
 /** A whole mailquay in this process, sync and API, on a database of its own. */
 export interface TestMailquay {
@@ -143,19 +145,6 @@ export async function startMailquay(
   };
   aim(self);
   return self;
-}
-
-/** Tries until it does not throw; then returns its value. Throws the last error when the time is over. */
-export async function eventually<T>(check: () => Promise<T> | T, ms = 15_000): Promise<T> {
-  const end = Date.now() + ms;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > end) throw error;
-      await sleep(50);
-    }
-  }
 }
 
 function aim(self: TestMailquay): void {
