@@ -135,9 +135,11 @@ export async function refreshMessages(
   if (ids.length === 0) return [];
   return sql.rows(
     `WITH summed AS (
-       SELECT message_id, array_agg(DISTINCT folder_id::text ORDER BY folder_id::text) AS folder_ids, bool_and(NOT seen) AS unread,
-         bool_or(flagged) AS starred, bool_or(answered) AS answered, bool_or(draft) AS draft
-       FROM message_locations WHERE grant_id = $1 AND message_id = ANY($2::text[]) GROUP BY message_id
+       SELECT l.message_id, array_agg(DISTINCT l.folder_id::text ORDER BY l.folder_id::text) AS folder_ids,
+         bool_and(NOT l.seen) AS unread, bool_or(l.flagged) AS starred, bool_or(l.answered) AS answered,
+         bool_or(l.draft OR f.special_use IS NOT DISTINCT FROM '\\Drafts') AS draft
+       FROM message_locations l JOIN folders f ON f.grant_id = l.grant_id AND f.id = l.folder_id
+       WHERE l.grant_id = $1 AND l.message_id = ANY($2::text[]) GROUP BY l.message_id
      )
      UPDATE messages m SET folder_ids = s.folder_ids, unread = s.unread, starred = s.starred, answered = s.answered,
        draft = s.draft, updated_at = $3

@@ -1,17 +1,11 @@
 import type { PreparedMail } from '../mail/prepare.ts';
-import { faultPoint } from '../platform/fault-point.ts';
-import type { Flags, RemoteFlags, RemoteIdentity } from '../providers/provider.ts';
-import type { Database, Sql } from '../store/database.ts';
-import { insertEvents, type NewEvent } from '../store/events.ts';
+import type { Flags, RemoteFlags } from '../providers/provider.ts';
+import type { Sql } from '../store/database.ts';
 import { type FolderCursor, saveCursor } from '../store/folder-cursors.ts';
-import { addFolderCounts } from '../store/folders.ts';
-import { assertHeld, type Lease } from '../store/leases.ts';
 import {
   insertLocations,
   locatedWithFingerprint,
   markGone,
-  type NewLocation,
-  type RemovedLocation,
   removeGone,
   removeLocations,
   storedUids,
@@ -23,13 +17,12 @@ import {
   findCandidates,
   insertMessages,
   type NewMessage,
-  refreshMessages,
 } from '../store/message-writes.ts';
 import type { Scope } from '../store/scope.ts';
-import { refreshThreads } from '../store/thread-writes.ts';
 import { attachmentRows } from './attachments.ts';
-import { liesElsewhere, Matcher, matchByHeader, placeholderFingerprint, replacedBy } from './match.ts';
+import { liesElsewhere, Matcher, placeholderFingerprint, replacedBy, SourcesFirst } from './match.ts';
 import { placeInThreads } from './thread.ts';
+import { type Changes, inTransaction, locationOf, type Place, type Writer } from './transaction.ts';
 
 /** A mail that has been fetched, parsed and put into the blob store, on its way into the store. */
 export interface Arrival {
@@ -42,30 +35,6 @@ export interface Arrival {
   raw: { object: string; offset: number } | null;
   /** It stands in for a mail that the server does not give. */
   placeholder?: boolean;
-}
-
-/** What every write of the sync is bound to. */
-export interface Writer {
-  db: Database;
-  lease: Lease;
-  scope: Scope;
-  /** The grant's own address, normalised: mail from it counts as sent. */
-  ownAddress: string;
-  clock: () => Date;
-}
-
-/** A folder under one UIDVALIDITY. */
-export interface Place {
-  folderId: string;
-  uidValidity: number;
-}
-
-/**
- * New mail is known already from another folder: it was copied, or moved and its old place has not been looked at.
- * Who looks there first tells of one change instead of two.
- */
-export class SourcesFirst extends Error {
-  override name = 'SourcesFirst';
 }
 
 /** Rows that one settling transaction removes at most. */
@@ -139,8 +108,8 @@ export async function applyArrivals(
       now,
     );
     await insertLocations(sql, scope, [
-      ...added.map(({ arrival, id }) => location(place, arrival, id, arrival.internalDate)),
-      ...matched.map(({ arrival, existing }) => location(place, arrival, existing.id, existing.date)),
+      ...added.map(({ arrival, id }) => locationOf(place, arrival, id, arrival.internalDate)),
+      ...matched.map(({ arrival, existing }) => locationOf(place, arrival, existing.id, existing.date)),
     ]);
     for (const { arrival } of [...added, ...matched])
       changes.count(place.folderId, 1, arrival.flags.seen ? 0 : 1);
@@ -220,65 +189,6 @@ async function removePlaceholders(
   );
 }
 
-/**
- * Gives known messages their copies in a folder by cheap identities, without fetching bodies.
- * Returns the UIDs that no stored message certainly stands for. `sourcesFirst` as in {@link applyArrivals}.
- */
-export async function applyIdentities(
-  writer: Writer,
-  place: Place,
-  identities: RemoteIdentity[],
-  sourcesFirst = false,
-): Promise<{ unknown: number[] }> {
-  const { scope } = writer;
-  return inTransaction(writer, async (sql, changes) => {
-    const stored = await storedUids(
-      sql,
-      scope,
-      place.folderId,
-      place.uidValidity,
-      identities.map((i) => i.uid),
-    );
-    const fresh = identities.filter((i) => !stored.has(i.uid));
-    const candidates = await findCandidates(sql, scope, {
-      fingerprints: [],
-      headerDigests: fresh.flatMap((i) => i.headerDigest ?? []),
-      remoteIds: fresh.flatMap((i) => i.remoteId ?? []),
-    });
-    const matcher = new Matcher(scope.grantId, place, candidates);
-    const rivals = countDigests(fresh);
-    const matched: { copy: RemoteIdentity; existing: Candidate }[] = [];
-    const unknown: number[] = [];
-    for (const copy of fresh) {
-      const certain = copy.remoteId
-        ? { remoteId: copy.remoteId, fingerprint: Buffer.alloc(0) }
-        : certainByHeader(copy, candidates, rivals);
-      const existing = certain && matcher.find(certain);
-      if (existing) matched.push({ copy, existing });
-      else unknown.push(copy.uid);
-    }
-    if (sourcesFirst && matched.some(({ existing }) => liesElsewhere(existing, place)))
-      throw new SourcesFirst();
-    await insertLocations(
-      sql,
-      scope,
-      matched.map(({ copy, existing }) => location(place, copy, existing.id, existing.date)),
-    );
-    for (const { copy, existing } of matched) {
-      changes.count(place.folderId, 1, copy.flags.seen ? 0 : 1);
-      changes.messages.add(existing.id);
-    }
-    changes.removed(
-      await removeLocations(
-        sql,
-        scope,
-        matched.flatMap(({ existing }) => replacedBy(existing, place)),
-      ),
-    );
-    return { unknown };
-  });
-}
-
 /** Brings flags in step; events tell of messages that look different now. */
 export async function applyFlags(writer: Writer, place: Place, rows: RemoteFlags[]): Promise<void> {
   if (rows.length === 0) return;
@@ -343,78 +253,6 @@ export async function settleGone(writer: Writer, before: Date): Promise<void> {
   }
 }
 
-/** What a transaction has changed so far, and so what it must sum up and tell of at its end. */
-class Changes {
-  readonly messages = new Set<string>();
-  readonly threads = new Set<string>();
-  readonly events: NewEvent[] = [];
-  readonly counts = new Map<string, { total: number; unread: number }>();
-  createdThreads: string[] = [];
-  mergedThreads: string[] = [];
-  live = false;
-
-  count(folderId: string, total: number, unread: number): void {
-    const sum = this.counts.get(folderId) ?? { total: 0, unread: 0 };
-    this.counts.set(folderId, { total: sum.total + total, unread: sum.unread + unread });
-  }
-
-  removed(rows: RemovedLocation[]): void {
-    for (const row of rows) {
-      this.count(row.folderId, -1, row.seen ? 0 : -1);
-      this.messages.add(row.messageId);
-    }
-  }
-}
-
-async function inTransaction<T>(
-  writer: Writer,
-  work: (sql: Sql, changes: Changes) => Promise<T>,
-): Promise<T> {
-  const { db, scope, lease } = writer;
-  await faultPoint('sync.before_apply');
-  const applied = await db.engine(async (sql) => {
-    await assertHeld(sql, lease);
-    const changes = new Changes();
-    const result = await work(sql, changes);
-    const refreshed = await refreshMessages(sql, scope, [...changes.messages], writer.clock());
-    for (const message of refreshed) {
-      changes.threads.add(message.threadId);
-      changes.live = true;
-      changes.events.push({
-        type: 'message.updated',
-        objectId: message.id,
-        data: {
-          thread_id: message.threadId,
-          folders: message.folderIds,
-          unread: message.unread,
-          starred: message.starred,
-          date: message.date,
-        },
-      });
-    }
-    const { deleted } = await refreshThreads(sql, scope, [...changes.threads]);
-    if (changes.live) {
-      const gone = new Set([...deleted, ...changes.mergedThreads]);
-      const created = new Set(changes.createdThreads);
-      for (const id of gone) changes.events.push({ type: 'thread.deleted', objectId: id, data: {} });
-      for (const id of changes.threads) {
-        if (!gone.has(id) && !created.has(id))
-          changes.events.push({ type: 'thread.updated', objectId: id, data: {} });
-      }
-    }
-    await addFolderCounts(sql, scope, changes.counts);
-    await insertEvents(sql, scope, changes.events);
-    await faultPoint('sync.before_commit');
-    return result;
-  });
-  await faultPoint('sync.after_commit');
-  return applied;
-}
-
-function location(place: Place, copy: RemoteFlags, messageId: string, date: number): NewLocation {
-  return { ...place, uid: copy.uid, messageId, ...copy.flags, date };
-}
-
 function newMessage(
   writer: Writer,
   place: Place,
@@ -444,7 +282,7 @@ function newMessage(
     unread: !flags.seen,
     starred: flags.flagged,
     answered: flags.answered,
-    draft: flags.draft,
+    draft: flags.draft || place.drafts,
     sent: mail.sender === writer.ownAddress,
     folderIds: [place.folderId],
     attachments: attachmentRows(id, mail.attachments),
@@ -457,26 +295,4 @@ function newMessage(
     body: Buffer.from(mail.body),
     headers: Buffer.from(mail.headers),
   };
-}
-
-function countDigests(copies: RemoteIdentity[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { headerDigest } of copies) {
-    if (!headerDigest) continue;
-    const key = headerDigest.toString('hex');
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  return counts;
-}
-
-function certainByHeader(
-  copy: RemoteIdentity,
-  candidates: Candidate[],
-  rivals: Map<string, number>,
-): Candidate | null {
-  if (!copy.headerDigest || rivals.get(copy.headerDigest.toString('hex')) !== 1) return null;
-  return matchByHeader(
-    { headerDigest: copy.headerDigest, size: copy.size, internalDate: copy.internalDate },
-    candidates,
-  );
 }

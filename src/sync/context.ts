@@ -1,8 +1,8 @@
 import type { Log } from '../platform/log.ts';
 import type { Mailbox } from '../providers/provider.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
-import type { Writer } from './apply.ts';
 import type { ParsePool } from './parse-pool.ts';
+import type { Writer } from './transaction.ts';
 
 /** What the parts of one grant's sync share while it runs. */
 export interface SyncContext {

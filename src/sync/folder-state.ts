@@ -1,6 +1,7 @@
 import type { FolderStatus, RemoteFolder } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import type { FolderRow } from '../store/folders.ts';
+import type { Place } from './transaction.ts';
 
 /** A folder as the running sync knows it. */
 export interface FolderState {
@@ -52,6 +53,11 @@ export function mayBeInHistory(from: FolderState, all: Iterable<FolderState>): b
     if (!folder.cursor || folder.startedAt >= from.inStepAt) return true;
   }
   return false;
+}
+
+/** The folder as a place for copies, under one UIDVALIDITY. */
+export function placeOf(state: FolderState, uidValidity: number): Place {
+  return { folderId: state.row.id, uidValidity, drafts: state.row.specialUse === '\\Drafts' };
 }
 
 /** The order in which people miss their mail. */

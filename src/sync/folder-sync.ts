@@ -4,10 +4,11 @@ import { ProviderError } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import { countLocations, uidsInRanges } from '../store/locations.ts';
 import { dueFailures } from '../store/sync-failures.ts';
-import { applyCursor, applyFlags, applyGone, type Place } from './apply.ts';
+import { applyCursor, applyFlags, applyGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
-import type { FolderState } from './folder-state.ts';
+import { type FolderState, placeOf } from './folder-state.ts';
 import { takeIn } from './intake.ts';
+import type { Place } from './transaction.ts';
 
 /** Messages that are readable first, at once. */
 const FIRST_MESSAGES = 50;
@@ -136,7 +137,7 @@ async function takeChanges(
   held: boolean,
 ): Promise<Outcome> {
   const cursor = state.cursor as FolderCursor;
-  const place: Place = { folderId: state.row.id, uidValidity: cursor.uidValidity };
+  const place = placeOf(state, cursor.uidValidity);
   const from = cursor.backfillUid;
   const to = cursor.uidNext - 1;
   const now = ctx.writer.clock();

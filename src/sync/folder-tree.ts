@@ -15,9 +15,9 @@ import {
 } from '../store/folders.ts';
 import { assertHeld } from '../store/leases.ts';
 import { countGone, markFolderGone } from '../store/locations.ts';
-import type { Writer } from './apply.ts';
 import { attributesOf } from './folder-state.ts';
 import { base32 } from './match.ts';
+import type { Writer } from './transaction.ts';
 
 const ID_BYTES = 10;
 /** Folder names longer than this are cut in the public name; the path stays whole. */

@@ -7,12 +7,13 @@ import { assertHeld, resetFailures } from '../store/leases.ts';
 import { hasOlderValidity, releaseHeld } from '../store/locations.ts';
 import { foldersWithDueFailures } from '../store/sync-failures.ts';
 import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
-import { SourcesFirst, settleGone } from './apply.ts';
+import { settleGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
 import { byPriority, type FolderState, hasHistory, hasLost, mayBeInHistory } from './folder-state.ts';
 import { concernsFolder, type Look, scanInterval, syncFolder } from './folder-sync.ts';
 import { applyFolderTree, hasGone } from './folder-tree.ts';
 import { takeHistory } from './history.ts';
+import { SourcesFirst } from './match.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** Where all flags must be read to find the one that changed, a hint makes us do so at most this often, in ms. */
@@ -26,7 +27,7 @@ const MAX_FOLDER_WAIT_MS = 10 * 60_000;
  * mail side by side. Ends by throwing: on abort, on a broken connection, on a lost lease.
  */
 export class GrantSync {
-  readonly #ctx: SyncContext;
+  #ctx: SyncContext;
   readonly #folders = new Map<string, FolderState>();
   /** Paths of folders to look at. */
   readonly #dirty = new Set<string>();
@@ -44,8 +45,12 @@ export class GrantSync {
 
   /** Runs until the context's signal aborts or something breaks; always throws. */
   async run(): Promise<never> {
-    const ctx = this.#ctx;
-    const { writer } = ctx;
+    const outer = this.#ctx.signal;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([outer, stop.signal]);
+    // When one part ends, the others let go of their connections.
+    this.#ctx = { ...this.#ctx, signal };
+    const { writer } = this.#ctx;
     const state = await writer.db.engine(async (sql) => {
       await assertHeld(sql, writer.lease);
       return ensureSyncState(sql, writer.scope, writer.clock());
@@ -57,20 +62,14 @@ export class GrantSync {
     for (const folder of [...this.#folders.values()].sort(byPriority)) {
       if (!folder.cursor) await this.#look(folder, 'look');
     }
-    const stop = new AbortController();
-    const signal = AbortSignal.any([ctx.signal, stop.signal]);
+    const parts = [this.#live(signal), this.#history(signal), this.#watch(signal)];
     try {
-      await Promise.race([
-        this.#live(signal),
-        this.#history(signal),
-        this.#watch(signal),
-        aborted(ctx.signal),
-      ]);
+      await Promise.race([...parts, aborted(outer)]);
       throw new Error('a part of the sync ended by itself');
     } finally {
-      stop.abort();
-      this.#wake.notify();
-      this.#historyWake.notify();
+      stop.abort(new Error('another part of the sync ended'));
+      // What is being written is finished before the lease is given back.
+      await Promise.allSettled(parts);
     }
   }
 
@@ -225,7 +224,7 @@ export class GrantSync {
   async #history(signal: AbortSignal): Promise<void> {
     for (;;) {
       await takeHistory(
-        { ...this.#ctx, signal },
+        this.#ctx,
         () => [...this.#folders.values()],
         (folder) => mayBeInHistory(folder, this.#folders.values()),
         (folder) => {

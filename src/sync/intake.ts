@@ -3,11 +3,13 @@ import type { OpenFolder, RemoteMessage } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import { storedUids } from '../store/locations.ts';
 import { clearFailures, findFailures, suspect } from '../store/sync-failures.ts';
-import { type Arrival, applyArrivals, applyIdentities, type Place } from './apply.ts';
+import { type Arrival, applyArrivals } from './apply.ts';
+import { applyIdentities } from './apply-identities.ts';
 import type { SyncContext } from './context.ts';
-import type { FolderState } from './folder-state.ts';
+import { type FolderState, placeOf } from './folder-state.ts';
 import { askAlone, isMailsFault, park, type Resisting } from './poison.ts';
 import { storeRawCopies } from './raw-copies.ts';
+import type { Place } from './transaction.ts';
 
 /** A mail over which the connection broke this often is asked for alone, so that it takes no other down with it. */
 const ALONE_AFTER = 2;
@@ -57,7 +59,7 @@ export async function fetch(
   uids: number[],
   options: IntakeOptions,
 ): Promise<Fetched> {
-  const place: Place = { folderId: state.row.id, uidValidity: folder.uidValidity };
+  const place = placeOf(state, folder.uidValidity);
   const ahead = async (messages: RemoteMessage[]) =>
     store(ctx, folder, state, { place, messages, suspects: [] }, { ...options, advance: null });
   const { easy, hard, suspects } = await sortOut(ctx, place, uids, options.parkedToo ?? false);

@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Candidate } from '../store/message-writes.ts';
 
+/**
+ * New mail is known already from another folder: it was copied, or moved and its old place has not been looked at.
+ * Who looks there first tells of one change instead of two.
+ */
+export class SourcesFirst extends Error {
+  override name = 'SourcesFirst';
+}
+
 /** What tells one message from another. */
 export interface Identity {
   /** The provider's stable id; wins over content when there is one. */

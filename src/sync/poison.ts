@@ -2,9 +2,10 @@ import { type PreparedMail, prepareMail } from '../mail/prepare.ts';
 import type { MessageOutline, OpenFolder, RemoteMessage } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
 import { clearFailures, countAttempt, forgiveAttempt, parkFailure } from '../store/sync-failures.ts';
-import type { Arrival, Place } from './apply.ts';
+import type { Arrival } from './apply.ts';
 import type { SyncContext } from './context.ts';
 import { placeholderFingerprint } from './match.ts';
+import type { Place } from './transaction.ts';
 
 /** Up to this many attempts the whole mail is asked for, then its headers, then flags and dates only, then nothing. */
 const WHOLE_ATTEMPTS = 5;

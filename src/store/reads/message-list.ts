@@ -45,7 +45,7 @@ const ALL = LIST('AND $17::text[] IS NULL AND $18::text IS NULL');
 const IN_THREAD = LIST('AND $17::text[] IS NULL AND m.thread_id = $18');
 const IN_FOLDERS = LIST(`AND ($18::text IS NULL OR m.thread_id = $18) AND EXISTS (
     SELECT 1 FROM message_locations l
-    WHERE l.grant_id = $2 AND l.message_id = m.id AND l.folder_id = ANY($17) AND l.gone_at IS NULL)`);
+    WHERE l.grant_id = $2 AND l.message_id = m.id AND l.folder_id = ANY($17))`);
 
 export async function listMessageRows(
   sql: Sql,

@@ -46,7 +46,7 @@ export async function listThreadRows(
   const inFolders = filter.folderIds
     ? `AND t.id IN (SELECT m.thread_id FROM message_locations l
          JOIN messages m ON m.grant_id = l.grant_id AND m.id = l.message_id
-         WHERE l.grant_id = $2 AND l.folder_id = ANY($12) AND l.gone_at IS NULL)`
+         WHERE l.grant_id = $2 AND l.folder_id = ANY($12))`
     : 'AND $12::text[] IS NULL';
   return sql.rows<ThreadRow>(
     `${SELECT} ${inFolders} AND (t.latest_date, t.id) < ($3::bigint, $4::text)

@@ -1,0 +1,103 @@
+import { faultPoint } from '../platform/fault-point.ts';
+import type { RemoteFlags } from '../providers/provider.ts';
+import type { Database, Sql } from '../store/database.ts';
+import { insertEvents, type NewEvent } from '../store/events.ts';
+import { addFolderCounts } from '../store/folders.ts';
+import { assertHeld, type Lease } from '../store/leases.ts';
+import type { NewLocation, RemovedLocation } from '../store/locations.ts';
+import { refreshMessages } from '../store/message-writes.ts';
+import type { Scope } from '../store/scope.ts';
+import { refreshThreads } from '../store/thread-writes.ts';
+
+/** What every write of the sync is bound to. */
+export interface Writer {
+  db: Database;
+  lease: Lease;
+  scope: Scope;
+  /** The grant's own address, normalised: mail from it counts as sent. */
+  ownAddress: string;
+  clock: () => Date;
+}
+
+/** A folder under one UIDVALIDITY. */
+export interface Place {
+  folderId: string;
+  uidValidity: number;
+  /** All that lies here counts as a draft, whatever its flags. */
+  drafts: boolean;
+}
+
+/** What a transaction has changed so far, and so what it must sum up and tell of at its end. */
+export class Changes {
+  readonly messages = new Set<string>();
+  readonly threads = new Set<string>();
+  readonly events: NewEvent[] = [];
+  readonly counts = new Map<string, { total: number; unread: number }>();
+  createdThreads: string[] = [];
+  mergedThreads: string[] = [];
+  live = false;
+
+  count(folderId: string, total: number, unread: number): void {
+    const sum = this.counts.get(folderId) ?? { total: 0, unread: 0 };
+    this.counts.set(folderId, { total: sum.total + total, unread: sum.unread + unread });
+  }
+
+  removed(rows: RemovedLocation[]): void {
+    for (const row of rows) {
+      this.count(row.folderId, -1, row.seen ? 0 : -1);
+      this.messages.add(row.messageId);
+    }
+  }
+}
+
+/** One write of the sync: behind the fence, summed up, and told of, all in one transaction. */
+export async function inTransaction<T>(
+  writer: Writer,
+  work: (sql: Sql, changes: Changes) => Promise<T>,
+): Promise<T> {
+  const { db, scope, lease } = writer;
+  await faultPoint('sync.before_apply');
+  const applied = await db.engine(async (sql) => {
+    await assertHeld(sql, lease);
+    const changes = new Changes();
+    const result = await work(sql, changes);
+    const refreshed = await refreshMessages(sql, scope, [...changes.messages], writer.clock());
+    for (const message of refreshed) {
+      changes.threads.add(message.threadId);
+      changes.live = true;
+      changes.events.push({
+        type: 'message.updated',
+        objectId: message.id,
+        data: {
+          thread_id: message.threadId,
+          folders: message.folderIds,
+          unread: message.unread,
+          starred: message.starred,
+          date: message.date,
+        },
+      });
+    }
+    const { deleted } = await refreshThreads(sql, scope, [...changes.threads]);
+    if (changes.live) {
+      const gone = new Set([...deleted, ...changes.mergedThreads]);
+      const created = new Set(changes.createdThreads);
+      for (const id of gone) changes.events.push({ type: 'thread.deleted', objectId: id, data: {} });
+      for (const id of changes.threads) {
+        if (!gone.has(id) && !created.has(id))
+          changes.events.push({ type: 'thread.updated', objectId: id, data: {} });
+      }
+    }
+    await addFolderCounts(sql, scope, changes.counts);
+    await insertEvents(sql, scope, changes.events);
+    await faultPoint('sync.before_commit');
+    return result;
+  });
+  await faultPoint('sync.after_commit');
+  return applied;
+}
+
+/** The copy of a message in a folder. */
+export function locationOf(place: Place, copy: RemoteFlags, messageId: string, date: number): NewLocation {
+  const { folderId, uidValidity } = place;
+  return { folderId, uidValidity, uid: copy.uid, messageId, ...copy.flags, date };
+}
