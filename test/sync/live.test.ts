@@ -1,5 +1,5 @@
 /** What happens in a mailbox after it was connected: new mail, flags, drafts, deletions, threads. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
@@ -14,6 +14,9 @@ interface Shown {
   starred: boolean;
   folders: string[];
 }
+
+// A loaded machine may take its time; what is waited for comes much earlier.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 describeWithTestbed('live', () => {
   const user = 'ada@mailquay.example';

@@ -1,5 +1,5 @@
 /** SY12: a message that is moved between folders stays the same message: one message.updated, nothing created or deleted. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
@@ -12,6 +12,9 @@ import {
   snapshot,
 } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
+
+// A loaded machine may take its time; what is waited for comes much earlier.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 describeWithTestbed('moves', () => {
   const user = 'ada@mailquay.example';

@@ -1,10 +1,13 @@
 /** SY1: a folder gets a new UIDVALIDITY. Its messages keep their ids, and only what is new is told as new. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import { type Checked, eventsOf, expectInStep, snapshot } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
+
+// A loaded machine may take its time; what is waited for comes much earlier.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 describeWithTestbed('UIDVALIDITY', () => {
   let mailquay: TestMailquay;
