@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dovecot } from '../../testbed/dovecot.ts';
 import { MailMaker } from '../../testbed/mail-maker.ts';
+import { eventually } from './eventually.ts';
 
 interface Folder {
   name: string;
@@ -44,7 +45,8 @@ export class RandomUser {
 
   async #step(reconnect: (() => void) | undefined): Promise<void> {
     const dice = this.#random();
-    const folders = await this.#folders();
+    // A folder that was just deleted may be listed a moment longer.
+    const folders = await eventually(() => this.#folders());
     const from = this.#pick(folders.filter((f) => f.uids.length > 0)) ?? folders[0];
     const to = this.#pick(folders);
     if (!from || !to) return;

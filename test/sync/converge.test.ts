@@ -13,7 +13,7 @@ import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { RandomUser } from '../support/random-user.ts';
 
 const ROUNDS = Number(process.env.CONVERGE_ROUNDS ?? 1);
-const STEPS = Number(process.env.CONVERGE_STEPS ?? 25);
+const STEPS = Number(process.env.CONVERGE_STEPS ?? 12);
 const SEED = Number(process.env.CONVERGE_SEED ?? Math.floor(Math.random() * 1e9));
 const ROUND_MS = 60_000;
 
@@ -39,9 +39,9 @@ describeWithTestbed('converge', () => {
   });
   afterAll(() => mailquay?.stop());
 
-  test.concurrent.for(
+  test.for(
     SERVERS.map((server, index) => [...server, index] as const).filter(([name]) => name.includes(ONLY)),
-  )('%s', { timeout: ROUNDS * ROUND_MS * 3 }, async ([, capabilities, index], { annotate }) => {
+  )('%s', { timeout: ROUNDS * ROUND_MS * 4 }, async ([, capabilities, index], { annotate }) => {
     const dovecot = await startDovecot({ capabilities });
     try {
       for (let round = 0; round < ROUNDS; round += 1) {
