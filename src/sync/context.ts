@@ -45,6 +45,8 @@ export interface SyncTimings {
   backoff: number;
   /** Between refused logins whose reason is vague, at least this long. */
   refusal: number;
+  /** Free grants are looked for this often even when nobody told of one. */
+  claim: number;
 }
 
 export const DEFAULT_TIMINGS: SyncTimings = {
@@ -57,4 +59,5 @@ export const DEFAULT_TIMINGS: SyncTimings = {
   parkedRetry: 6 * 60 * 60_000,
   backoff: 1_000,
   refusal: 60_000,
+  claim: 5_000,
 };

@@ -26,8 +26,6 @@ import { Wakeup } from './wakeup.ts';
 /** A lease lives this long without renewal, in ms: a process that stalls longer loses its grants. */
 const LEASE_MS = 30_000;
 const RENEW_MS = 8_000;
-/** Free grants are looked for this often even when nobody told of one, in ms. */
-const CLAIM_MS = 5_000;
 /** Grants of one process; more processes share the rest. */
 const MAX_GRANTS = 2_000;
 const CLAIM_BATCH = 50;
@@ -78,12 +76,14 @@ export class SyncEngine {
   readonly #stop = new AbortController();
   readonly #wake = new Wakeup();
   readonly #clock: () => Date;
+  readonly #timings: SyncTimings;
   #loop: Promise<void> | null = null;
   #renewal: NodeJS.Timeout | null = null;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#clock = parts.clock ?? (() => new Date());
+    this.#timings = { ...DEFAULT_TIMINGS, ...parts.timings };
   }
 
   start(): void {
@@ -137,7 +137,7 @@ export class SyncEngine {
           'grants could not be claimed',
         );
       }
-      await this.#wake.wait(CLAIM_MS, this.#stop.signal).catch(() => {});
+      await this.#wake.wait(this.#timings.claim, this.#stop.signal).catch(() => {});
     }
   }
 
@@ -185,7 +185,7 @@ export class SyncEngine {
         rawRetentionDays: this.#parts.rawRetentionDays,
         log,
         metrics: this.#parts.metrics,
-        timings: { ...DEFAULT_TIMINGS, ...this.#parts.timings },
+        timings: this.#timings,
         signal,
         serial: serializer(),
       }).run();
@@ -219,7 +219,7 @@ export class SyncEngine {
     }
     const code = codeOf(failure);
     const failures = (await db.engine((sql) => failuresOf(sql, key.grantId))) + 1;
-    const timings = { ...DEFAULT_TIMINGS, ...this.#parts.timings };
+    const timings = this.#timings;
     const refused = failure instanceof ProviderError && failure.kind === 'authentication';
     const vague = refused && failure.vague;
     const refusals = refused ? (failures > 1 ? (this.#refusals.get(key.grantId) ?? 0) : 0) + 1 : 0;

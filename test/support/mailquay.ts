@@ -62,6 +62,7 @@ const TEST_TIMINGS: SyncTimings = {
   parkedRetry: 60_000,
   backoff: 100,
   refusal: 200,
+  claim: 500,
 };
 
 export async function startMailquay(
