@@ -185,6 +185,8 @@ export interface ImapHooks {
   ): Promise<{ next(): void }>;
   untaggedVanished(untagged: UntaggedResponse, mailbox?: unknown): Promise<void>;
   initialPREAUTH(): Promise<void>;
+  /** Ends an IDLE that is under way; false when there is none. */
+  preCheck: (() => Promise<void>) | false;
 }
 
 /** Rejects when the connection ends, with the error that ended it. */

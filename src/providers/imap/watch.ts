@@ -5,6 +5,9 @@ import { connectionEnd, type ImapHooks, type ImapTimings, withDeadline } from '.
 import { select } from './select.ts';
 import { SelectedFolder } from './selected-folder.ts';
 
+/** An IDLE that is about to begin is asked again after this long whether it can be ended, in ms. */
+const IDLE_STEP_MS = 2;
+
 /**
  * Holds a connection in IDLE (RFC 2177) on one folder and tells of every sign of change; with NOTIFY
  * (RFC 5465) of all folders. Others may borrow the connection in between: its folder is already selected.
@@ -20,6 +23,8 @@ export class Watcher {
   readonly #signal: AbortSignal;
   #turn: Promise<void> = Promise.resolve();
   #borrowers = 0;
+  /** From the decision to IDLE until it has ended. */
+  #idling = false;
 
   constructor(
     client: ImapFlow,
@@ -55,7 +60,12 @@ export class Watcher {
       while (!this.#signal.aborted && client.usable) {
         await this.#turn;
         if (this.#borrowers > 0) continue;
-        await Promise.race([client.idle(), broken]);
+        this.#idling = true;
+        try {
+          await Promise.race([client.idle(), broken]);
+        } finally {
+          this.#idling = false;
+        }
         // A server that ends or refuses IDLE at once must not make us spin.
         await new Promise((resolve) => setImmediate(resolve));
       }
@@ -131,7 +141,20 @@ export class Watcher {
     this.#borrowers += 1;
     this.#turn = before.then(() => held);
     await before;
+    await this.#endIdle();
     return done;
+  }
+
+  /**
+   * Brings IDLE to its end before anything else is sent. The library does so by itself only for an IDLE that is under
+   * way: a command that comes while one is about to begin would wait behind it until it is renewed.
+   */
+  async #endIdle(): Promise<void> {
+    const hooks = this.#client as unknown as ImapHooks;
+    while (this.#idling && this.#client.usable) {
+      if (typeof hooks.preCheck === 'function') await hooks.preCheck().catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, IDLE_STEP_MS));
+    }
   }
 
   /** Every EXISTS is a hint, also one with a count that the library knows already from a STATUS. */
