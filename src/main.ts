@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { createKey, listApiKeys, revokeApiKey } from './cli/api-keys.ts';
 import { createApp, listApps } from './cli/apps.ts';
@@ -9,6 +10,11 @@ import { readConfig } from './platform/config.ts';
 import { StartupError } from './platform/errors.ts';
 
 const out = (line: string) => console.log(line);
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
 
 /** Runs a command on the database of a running or resting mailquay. */
 async function withInstance(
@@ -24,6 +30,7 @@ async function withInstance(
 
 const program = new Command('mailquay')
   .description('A self-hosted email platform: connect, sync, read, send and watch mail through one API.')
+  .version(version(), '-v, --version')
   .showHelpAfterError();
 
 program

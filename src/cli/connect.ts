@@ -32,6 +32,7 @@ export interface ConnectArgs {
 export async function connect(args: ConnectArgs, config: Config, out: (line: string) => void): Promise<void> {
   const instance = await openInstance(config, { join: true });
   const { db, guest } = instance.database;
+  if (!guest && !config.databaseUrl) out(`No mailquay runs on ${config.dataDir}; working on it here.`);
   const services = composeServices(instance);
   // With a database of one's own there is no telling whether a server runs: then we sync too, and leases decide who.
   const syncHere = !guest && args.wait;

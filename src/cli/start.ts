@@ -55,7 +55,6 @@ export async function startServer(
     await instance.database.close();
   };
   try {
-    const { newKey } = await ensureFirstApplication(instance.database.db, config);
     services = composeServices(instance, options.timings, options.imapTimings);
     app = createServer({
       db: instance.database.db,
@@ -64,6 +63,8 @@ export async function startServer(
       routes: await routesOf(instance, services),
     });
     await listen(app, config);
+    // Only now: a key that is shown once must not be lost to a port that is in use.
+    const { newKey } = await ensureFirstApplication(instance.database.db, config);
     await services.start();
     const { address, port } = app.server.address() as AddressInfo;
     const host = address.includes(':') ? `[${address}]` : address;
@@ -148,6 +149,9 @@ export async function start(config: Config, out: (line: string) => void): Promis
     out('Connect a mailbox:  npx mailquay connect');
     out('');
   }
+  const unused = await unusedMasterKey(server.instance);
+  if (unused) out(unused);
+  if (!server.newKey && !config.apiKey) out('API keys: mailquay api-keys list, create, revoke');
   out('Stop with Ctrl-C.');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve(null));
   const problem = await ended.promise;
@@ -156,4 +160,11 @@ export async function start(config: Config, out: (line: string) => void): Promis
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   await server.stop();
   if (problem) throw new StartupError(problem);
+}
+
+/** What to say when MAILQUAY_MASTER_KEY is set and another key is the one that encrypts; null when all is well. */
+async function unusedMasterKey({ secrets, database }: Instance): Promise<string | null> {
+  const primary = await database.db.engine(primaryKeyId);
+  if (!secrets.environmentKey || secrets.environmentKey.id === primary) return null;
+  return `MAILQUAY_MASTER_KEY is not in use yet: secrets are encrypted with master key ${primary}. To change to it: mailquay keys rotate`;
 }

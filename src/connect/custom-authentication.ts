@@ -68,7 +68,7 @@ export async function customAuthentication(
       userAgent: meta.userAgent?.slice(0, MAX_USER_AGENT) ?? null,
     }),
   );
-  ctx.log.info({ grant: grant.id, application: applicationId }, 'mailbox authenticated');
+  ctx.log.info({ grantId: grant.id, applicationId }, 'mailbox authenticated');
   return grant;
 }
 

@@ -119,7 +119,7 @@ export async function deleteGrant(ctx: ConnectContext, applicationId: string, id
     if (!grant) throw notFound();
     await writeGrantEvent(sql, 'deleted', grant);
   });
-  ctx.log.info({ grant: id, application: applicationId }, 'grant deleted');
+  ctx.log.info({ grantId: id, applicationId }, 'grant deleted');
 }
 
 /**

@@ -5,6 +5,8 @@ import type { ConnectContext } from './context.ts';
 
 /** Both logins together, in ms. Clients wait 90 s for an answer. */
 const VERIFY_LIMIT_MS = 45_000;
+/** After SMTP has refused, IMAP may take this much longer to say its word, in ms. */
+const IMAP_GRACE_MS = 3_000;
 /** A name that does not exist is the user's to correct; any other trouble with DNS may pass. */
 const NO_SUCH_NAME = new Set(['ENOTFOUND', 'ENODATA', 'ENONAME']);
 
@@ -20,15 +22,18 @@ export async function verifyLogins(
   if (settings.smtp_host)
     await assertPlainTextAllowed(ctx, 'smtp', settings.smtp_host, settings.smtp_security);
 
-  // The first refusal ends the other attempt: one wrong password is tried as seldom as can be.
+  // One refusal ends the other attempt: a wrong password is tried as seldom as can be. But what IMAP says comes first,
+  // since without it there is no mailbox: it gets a moment more.
   const ended = new AbortController();
+  let grace: NodeJS.Timeout | undefined;
   const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(VERIFY_LIMIT_MS)]);
   const attempt = async (protocol: Protocol, login: Promise<void>) => {
     try {
       await login;
     } catch (error) {
       const failure = toApiError(protocol, settings, error);
-      ended.abort(failure);
+      if (protocol === 'imap') ended.abort(failure);
+      else grace = setTimeout(() => ended.abort(failure), IMAP_GRACE_MS);
       throw failure;
     }
   };
@@ -37,6 +42,7 @@ export async function verifyLogins(
   const failed = (await Promise.allSettled(logins)).flatMap((r) =>
     r.status === 'rejected' ? [r.reason] : [],
   );
+  clearTimeout(grace);
   if (failed.length > 0) throw ended.signal.reason ?? failed[0];
 }
 

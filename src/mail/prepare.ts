@@ -47,6 +47,8 @@ export interface PreparedMail {
 const MAX_PARTICIPANTS = 1_000;
 /** A Message-ID longer than this is kept cut; its thread key is made from the whole. */
 const MAX_STORED_ID_CHARS = 998;
+/** A subject longer than this is cut: it stands in every list. RFC 5322 lines have 998 characters. */
+const MAX_SUBJECT_CHARS = 8_000;
 /** Decoded body text above this many bytes is cut, and the mail says so. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
@@ -75,7 +77,7 @@ export function prepareMail(raw: Buffer): PreparedMail {
     messageId: parsed.messageId?.slice(0, MAX_STORED_ID_CHARS).toWellFormed() ?? null,
     inReplyTo: parsed.inReplyTo[0]?.slice(0, MAX_STORED_ID_CHARS).toWellFormed() ?? null,
     references: parsed.references.map((id) => id.slice(0, MAX_STORED_ID_CHARS).toWellFormed()),
-    subject: parsed.subject,
+    subject: parsed.subject.slice(0, MAX_SUBJECT_CHARS).toWellFormed(),
     subjectKey: base ? subjectKey(base) : null,
     isReply,
     threadKeys: threadKeys(parsed),

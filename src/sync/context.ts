@@ -50,7 +50,7 @@ export interface SyncTimings {
 }
 
 export const DEFAULT_TIMINGS: SyncTimings = {
-  poll: 60_000,
+  poll: 30_000,
   scan: 60_000,
   scanPerMessage: 10,
   reconcile: 60 * 60_000,

@@ -19,6 +19,10 @@ import { Wakeup } from './wakeup.ts';
 /** Where all flags must be read to find the one that changed, a hint makes us do so at most this often, in ms. */
 const RESCAN_MS = 5_000;
 
+/** After a change the next poll comes this soon, in ms, and each that finds nothing waits longer, up to `timings.poll`. */
+const FIRST_POLL_MS = 5_000;
+const POLL_GROWTH = 1.5;
+
 /** A folder that does not open is asked again at least this often, in ms. */
 const MAX_FOLDER_WAIT_MS = 10 * 60_000;
 
@@ -93,17 +97,20 @@ export class GrantSync {
   async #live(signal: AbortSignal): Promise<void> {
     const { timings } = this.#ctx;
     let lastPoll = 0;
+    let wait = 0;
     for (;;) {
       signal.throwIfAborted();
+      if (this.#dirty.size > 0 || this.#pollDue) wait = 0;
       for (const path of [...this.#dirty]) {
         this.#dirty.delete(path);
         const folder = this.#byPath(path);
         if (folder) await this.#look(folder, 'quick');
       }
-      if (this.#pollDue || Date.now() - lastPoll >= timings.poll) {
+      if (this.#pollDue || Date.now() - lastPoll >= wait) {
         this.#pollDue = false;
         lastPoll = Date.now();
-        await this.#poll();
+        const found = await this.#poll();
+        wait = Math.min(timings.poll, found ? FIRST_POLL_MS : Math.max(FIRST_POLL_MS, wait * POLL_GROWTH));
       } else if (this.#settleDue) {
         // Time for the copy to turn up where it was moved to.
         await this.#wake.wait(timings.settle, signal);
@@ -111,12 +118,15 @@ export class GrantSync {
         continue;
       }
       if (this.#dirty.size > 0 || this.#pollDue || this.#settleDue) continue;
-      await this.#wake.wait(Math.max(0, timings.poll - (Date.now() - lastPoll)), signal);
+      await this.#wake.wait(Math.max(0, wait - (Date.now() - lastPoll)), signal);
     }
   }
 
-  /** The reconciling scan: compares every folder's STATUS with the store, and settles what went before it began. */
-  async #poll(): Promise<void> {
+  /**
+   * The reconciling scan: compares every folder's STATUS with the store, and settles what went before it began.
+   * True when there was something to do.
+   */
+  async #poll(): Promise<boolean> {
     const ctx = this.#ctx;
     const began = ctx.writer.clock();
     await this.#listFolders();
@@ -150,6 +160,7 @@ export class GrantSync {
       await resetFailures(sql, ctx.writer.lease);
     });
     await faultPoint('sync.after_poll');
+    return needs.length > 0;
   }
 
   /** What a folder needs by its STATUS: nothing, a look, or a full comparison. */

@@ -26,6 +26,9 @@ const GrantListQuery = Type.Object({
   grant_status: Type.Optional(Type.Enum(['valid', 'invalid'])),
   provider: Type.Optional(Type.String()),
   ip: Type.Optional(Type.String()),
+  workspace_id: Type.Optional(Type.String()),
+  account_id: Type.Optional(Type.String()),
+  account_ids: Type.Optional(Type.String()),
   select: PageQuery(DEFAULT_LIMIT).select,
 });
 
@@ -54,6 +57,8 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
       async handle({ principal, query }) {
         limit.take(principal.applicationId);
         const limitAndOffset = { limit: query.limit ?? DEFAULT_LIMIT, offset: query.offset ?? 0 };
+        // No grant is in a workspace or came from v2, so none matches these.
+        if (query.workspace_id ?? query.account_id ?? query.account_ids) return page([], limitAndOffset);
         const grants = await listGrants(connect, principal.applicationId, {
           ...limitAndOffset,
           sortBy: query.sort_by ?? 'created_at',

@@ -45,7 +45,7 @@ export function toProviderError(error: unknown): ProviderError {
   const code = responseCode(failure) || failure.code;
   const response = failure.responseText?.slice(0, MAX_RESPONSE_CHARS) || undefined;
   const kind = kindOf(failure, code);
-  const words = response ?? failure.message ?? 'unknown error';
+  const words = response ?? plainWords(failure);
   return new ProviderError(kind, words, {
     response,
     code,
@@ -53,6 +53,14 @@ export function toProviderError(error: unknown): ProviderError {
     retryAfterSeconds: failure.throttleReset ? Math.ceil(failure.throttleReset / 1000) : undefined,
     cause: error,
   });
+}
+
+/** What OpenSSL says of a port without TLS says nothing to a person. */
+function plainWords(failure: ImapFailure): string {
+  const { message = 'unknown error' } = failure;
+  if (/wrong version number|packet length too long/i.test(message))
+    return 'The server does not speak TLS on this port; try starttls, or another port.';
+  return message;
 }
 
 /** The code in brackets; the library names it for a login only, so for other commands it is read from the answer. */
