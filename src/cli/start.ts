@@ -138,28 +138,34 @@ async function closeWithin(app: FastifyInstance | undefined, ms: number): Promis
 /** `mailquay start`: runs until SIGTERM or Ctrl-C. */
 export async function start(config: Config, out: (line: string) => void): Promise<void> {
   const ended = Promise.withResolvers<string | null>();
+  // From the first moment on: who is told to stop while starting stops as soon as it has started.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve(null));
   const server = await startServer(config, {
     onDatabaseExit: () =>
       ended.resolve('The embedded PostgreSQL ended by itself. See the log above; start mailquay again.'),
   });
-  out(`mailquay is ready at ${server.origin}`);
-  if (server.newKey) {
-    out('');
-    out(`Your first API key, shown only this once:  ${server.newKey}`);
-    out('Connect a mailbox:  npx mailquay connect');
-    out('');
-  }
-  const unused = await unusedMasterKey(server.instance);
-  if (unused) out(unused);
-  if (!server.newKey && !config.apiKey) out('API keys: mailquay api-keys list, create, revoke');
-  out('Stop with Ctrl-C.');
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve(null));
+  await greet(server, config, out);
   const problem = await ended.promise;
   if (!problem) out('Stopping.');
   // A second signal does not wait.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   await server.stop();
   if (problem) throw new StartupError(problem);
+}
+
+async function greet(server: RunningServer, config: Config, out: (line: string) => void): Promise<void> {
+  out(`mailquay is ready at ${server.origin}`);
+  if (server.newKey) {
+    out('');
+    out(`Your first API key, shown only this once:  ${server.newKey}`);
+    out('Connect a mailbox:  npx mailquay connect');
+    out('');
+  } else if (!config.apiKey) {
+    out('API keys: mailquay api-keys list, create, revoke');
+  }
+  const unused = await unusedMasterKey(server.instance);
+  if (unused) out(unused);
+  out('Stop with Ctrl-C.');
 }
 
 /** What to say when MAILQUAY_MASTER_KEY is set and another key is the one that encrypts; null when all is well. */

@@ -47,7 +47,7 @@ describe('mailquay start', () => {
     second.signalGroup('SIGINT');
     const ended = await second.ended;
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-    expect(ended.stdout).not.toContain('API key');
+    expect(ended.stdout).not.toContain('first API key');
     expect(ended.stdout).toContain('Stopping.');
     await nothingLeft();
   });
