@@ -5,6 +5,7 @@ import { type FolderCursor, saveCursor } from '../store/folder-cursors.ts';
 import {
   insertLocations,
   locatedWithFingerprint,
+  markFolderGone,
   markGone,
   removeGone,
   removeLocations,
@@ -220,6 +221,11 @@ export async function applyGone(
   return inTransaction(writer, (sql) =>
     markGone(sql, writer.scope, place.folderId, place.uidValidity, uids, held ? 'held' : writer.clock()),
   );
+}
+
+/** Notes that all copies are gone from a folder which the server lists and does not have. */
+export async function applyFolderGone(writer: Writer, folderId: string): Promise<number> {
+  return inTransaction(writer, (sql) => markFolderGone(sql, writer.scope, folderId, null, writer.clock()));
 }
 
 /** Moves a cursor by itself, when nothing else has changed. */

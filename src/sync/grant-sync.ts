@@ -1,5 +1,5 @@
 import { faultPoint } from '../platform/fault-point.ts';
-import type { Hint, RemoteFolder } from '../providers/provider.ts';
+import { type Hint, ProviderError, type RemoteFolder } from '../providers/provider.ts';
 import { insertEvents } from '../store/events.ts';
 import { listCursors } from '../store/folder-cursors.ts';
 import type { FolderRow } from '../store/folders.ts';
@@ -7,7 +7,7 @@ import { assertHeld, resetFailures } from '../store/leases.ts';
 import { hasOlderValidity, releaseHeld } from '../store/locations.ts';
 import { foldersWithDueFailures } from '../store/sync-failures.ts';
 import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
-import { settleGone } from './apply.ts';
+import { applyFolderGone, settleGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
 import { byPriority, type FolderState, hasHistory, hasLost, mayBeInHistory } from './folder-state.ts';
 import { concernsFolder, type Look, scanInterval, syncFolder } from './folder-sync.ts';
@@ -97,10 +97,11 @@ export class GrantSync {
   async #live(signal: AbortSignal): Promise<void> {
     const { timings } = this.#ctx;
     let lastPoll = 0;
-    let wait = 0;
+    const soon = Math.min(timings.poll, FIRST_POLL_MS);
+    let wait = soon;
     for (;;) {
       signal.throwIfAborted();
-      if (this.#dirty.size > 0 || this.#pollDue) wait = 0;
+      if (this.#dirty.size > 0) wait = soon;
       for (const path of [...this.#dirty]) {
         this.#dirty.delete(path);
         const folder = this.#byPath(path);
@@ -110,7 +111,7 @@ export class GrantSync {
         this.#pollDue = false;
         lastPoll = Date.now();
         const found = await this.#poll();
-        wait = Math.min(timings.poll, found ? FIRST_POLL_MS : Math.max(FIRST_POLL_MS, wait * POLL_GROWTH));
+        wait = found ? soon : Math.min(timings.poll, wait * POLL_GROWTH);
       } else if (this.#settleDue) {
         // Time for the copy to turn up where it was moved to.
         await this.#wake.wait(timings.settle, signal);
@@ -222,6 +223,12 @@ export class GrantSync {
       folder.retryAt =
         Date.now() + Math.min(settle * 2 ** folder.failures, Math.max(poll, MAX_FOLDER_WAIT_MS));
       if (folder.failures === 1) this.#pollDue = true;
+      // Listed, but not there: what was in it is gone, and nothing of it is to come.
+      if (folder.failures > 1 && error instanceof ProviderError && error.kind === 'no_folder') {
+        await this.#ctx.serial(() => applyFolderGone(this.#ctx.writer, folder.row.id));
+        this.#settleDue = true;
+        return true;
+      }
       await this.#pause();
       return false;
     }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Database, type DatabaseTarget } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -44,6 +45,16 @@ export async function freshDatabase(): Promise<{ url: string; drop: () => Promis
   own.pathname = `/${name}`;
   return {
     url: own.href,
-    drop: () => run(`DROP DATABASE ${name} WITH (FORCE)`),
+    drop: async () => {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await run(`DROP DATABASE ${name} WITH (FORCE)`);
+        } catch (error) {
+          // An autovacuum worker is in it, which an ordinary role may not end: it is done soon.
+          if ((error as { code?: string }).code !== '42501' || attempt === 20) throw error;
+          await sleep(500);
+        }
+      }
+    },
   };
 }
