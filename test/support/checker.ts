@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { ImapFlow } from 'imapflow';
 import type { Dovecot } from '../../testbed/dovecot.ts';
+import { folderStatus } from './folder-status.ts';
 import { eventually, type TestMailquay } from './mailquay.ts';
 
 /** Which mailbox is checked, and against which server. */
@@ -263,13 +264,7 @@ async function truthOf({ dovecot, user }: Checked): Promise<Truth> {
   const folders: Truth['folders'] = new Map();
   // `*` does not reach into a namespace with a prefix.
   const masks = ['*', 'INBOX', 'INBOX.*'];
-  const status = (...of: string[]) =>
-    json('mailbox', 'status', '-u', user, 'uidvalidity messages unseen', ...of);
-  // Dovecot may go on listing a folder that was deleted; then each is asked by itself, and that one is not there.
-  const statuses = await status(...masks).catch(async () => {
-    const names = (await json('mailbox', 'list', '-u', user)).map((row) => row.mailbox as string);
-    return (await Promise.all(names.map((name) => status(name).catch(() => [])))).flat();
-  });
+  const statuses = await folderStatus(dovecot, user, 'uidvalidity messages unseen', masks);
   for (const row of statuses) {
     folders.set(row.mailbox as string, {
       messages: Number(row.messages),

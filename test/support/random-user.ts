@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dovecot } from '../../testbed/dovecot.ts';
 import { MailMaker } from '../../testbed/mail-maker.ts';
 import { eventually } from './eventually.ts';
+import { folderStatus } from './folder-status.ts';
 
 interface Folder {
   name: string;
@@ -134,17 +135,8 @@ export class RandomUser {
 
   async #folders(): Promise<Folder[]> {
     // Unlike `mailbox list`, this leaves out what only holds other folders.
-    const status = await this.#dovecot.doveadm(
-      '-f',
-      'json',
-      'mailbox',
-      'status',
-      '-u',
-      this.#user,
-      'messages',
-      '*',
-    );
-    const names = (JSON.parse(status) as { mailbox: string }[]).map((row) => row.mailbox);
+    const status = await folderStatus(this.#dovecot, this.#user, 'messages', ['*']);
+    const names = status.map((row) => row.mailbox as string);
     const folders = new Map(names.map((name): [string, Folder] => [name, { name, uids: [] }]));
     const text = await this.#dovecot.doveadm('-f', 'json', 'fetch', '-u', this.#user, 'mailbox uid', 'all');
     if (text.trim()) {
