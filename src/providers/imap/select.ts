@@ -4,6 +4,10 @@ import { type ImapTimings, withDeadline } from './connection.ts';
 import { statusOf } from './folders.ts';
 import { SelectedFolder } from './selected-folder.ts';
 
+/** How servers without the code NONEXISTENT say that there is no such folder. */
+const MISSING_WORDS =
+  /doesn't exist|does not exist|no such (mailbox|folder)|(mailbox|folder) not found|unknown (mailbox|folder)/i;
+
 /** SELECTs read-only (EXAMINE: reading must not change \Recent) and returns one consistent observation. */
 export async function select(
   client: ImapFlow,
@@ -19,7 +23,9 @@ export async function select(
     // A NO to this one command on a connection that lives concerns this folder only. Not every server says
     // NONEXISTENT; STATUS tells whether the folder is there at all.
     await statusOf(client, path, timings, signal);
-    throw new ProviderError('folder_refused', error.message, {
+    // A folder that is listed and not there: some servers go on listing what was deleted.
+    const kind = MISSING_WORDS.test(error.message) ? 'no_folder' : 'folder_refused';
+    throw new ProviderError(kind, error.message, {
       response: error.response,
       code: error.code,
       cause: error,
