@@ -10,7 +10,6 @@ describeWithTestbed('killed at a fault point', () => {
   });
   afterAll(() => bench?.close());
 
-  /** Another sample in each run; the message of a failure names the point. */
   // The suite repeats itself; `npm run crash` tries every point.
   const from = (least: number, most: number) => least + Math.floor((most - least) / 2);
 
