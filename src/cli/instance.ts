@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import type { Config } from '../platform/config.ts';
 import { createEgress, type Egress } from '../platform/egress.ts';
-import { StartupError } from '../platform/errors.ts';
 import { createLog, type Log } from '../platform/log.ts';
+import { makeDataDirectory } from '../platform/make-directory.ts';
 import { readSecrets, type Secrets } from '../platform/secrets.ts';
 import { checkMasterKeys, ensureMasterKey } from '../store/master-keys.ts';
 import { type OpenDatabase, openDatabase } from '../store/open.ts';
@@ -23,7 +22,7 @@ export async function openInstance(
 ): Promise<Instance> {
   const log = createLog(config.logLevel);
   // The embedded server makes its own, with the modes that it needs.
-  if (config.databaseUrl) await makeDataDirectory(config.dataDir);
+  if (config.databaseUrl) makeDataDirectory(config.dataDir);
   const secrets = readSecrets(config);
   const database = await openDatabase(config, log, {
     ...options,
@@ -36,15 +35,4 @@ export async function openInstance(
     throw error;
   }
   return { config, log, secrets, egress: createEgress(config), database };
-}
-
-async function makeDataDirectory(dataDir: string): Promise<void> {
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new StartupError(
-      `The data directory ${dataDir} cannot be made (${code}). Set MAILQUAY_DATA_DIR to one that can.`,
-    );
-  }
 }

@@ -3,6 +3,9 @@ import { ApiError, invalidRequest } from '../platform/errors.ts';
 /** Deeper than any body of the contract, and far from the end of a stack. */
 const MAX_DEPTH = 64;
 
+/** Characters of a field's path that a refusal repeats. */
+const MAX_PATH = 200;
+
 /**
  * A JSON body out of its bytes; nothing at all is `undefined`, for DELETE and POST that send a type without a
  * body. Refused with 400: what is not JSON or not UTF-8, and what no later step could store: NUL characters,
@@ -32,11 +35,17 @@ function refuseUnstorable(root: unknown): void {
       for (const [key, child] of Object.entries(value)) {
         refuseText(key, field);
         if (key === '__proto__') throw invalidRequest(field, 'must not have the key __proto__');
-        // The outermost name is enough to find the place, and keeps the message short.
-        open.push({ value: child, field: depth === 0 ? key.slice(0, 100) : field, depth: depth + 1 });
+        open.push({ value: child, field: pathOf(field, key, depth, Array.isArray(value)), depth: depth + 1 });
       }
     }
   }
+}
+
+/** `settings.imap_port`, `to[1].email`: where in the body a value stands. */
+function pathOf(parent: string, key: string, depth: number, inArray: boolean): string {
+  if (parent.length >= MAX_PATH) return parent;
+  if (inArray) return `${parent}[${key}]`;
+  return (depth === 0 ? key : `${parent}.${key}`).slice(0, MAX_PATH);
 }
 
 function refuseText(text: string, field: string): void {

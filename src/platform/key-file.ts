@@ -4,7 +4,6 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -14,6 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { StartupError } from './errors.ts';
+import { makeDataDirectory } from './make-directory.ts';
 import { type MasterKey, parseMasterKey } from './master-key.ts';
 
 const COMMENT = `# Master keys of this mailquay, one a line. Whoever has this file and the database can read every stored
@@ -61,7 +61,7 @@ export function readKeyFile(dataDir: string): MasterKey[] {
 
 /** Replaces the key file in one step: whoever reads it, or is killed, finds the old or the new file, whole. */
 export function writeKeyFile(dataDir: string, keys: MasterKey[]): void {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeDataDirectory(dataDir);
   const path = keyFilePath(dataDir);
   const owner = statSync(path, { throwIfNoEntry: false });
   const temporary = `${path}.${process.pid}.tmp`;

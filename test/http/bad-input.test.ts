@@ -247,7 +247,13 @@ describe('bodies', () => {
     expect(await message('{"name":1}')).toMatch(/^name: must be string/);
     expect(await message('{"name":"x","to":[{"email":"a"},{}]}')).toMatch(/^to\[1\]\.email: is required/);
     expect(await message('{"name":"x","kind":"c"}')).toMatch(/^kind: /);
-    expect(await message('{"name":"x","to":["\\u0000"]}')).toMatch(/^to: must not contain a NUL/);
+    expect(await message('{"name":"x","to":["\\u0000"]}')).toMatch(/^to\[0\]: must not contain a NUL/);
+    expect(await message('{"name":"x","to":[{"email":{"a.b":"\\u0000"}}]}')).toMatch(
+      /^to\[0\]\.email\.a\.b: /,
+    );
+    expect(await message('{"name":"x","settings":{"imap_port":1e400}}')).toMatch(
+      /^settings\.imap_port: is a number/,
+    );
   });
 
   it('are read in JSON only, and never decompressed', async () => {

@@ -14,6 +14,7 @@ import {
 
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectory } from '../../platform/make-directory.ts';
 import { EmbeddedPostgresError } from './errors.ts';
 import { reserveOutside } from './outside.ts';
 import { canEnter, type ServerUser } from './user.ts';
@@ -33,7 +34,7 @@ export interface Place {
 export async function prepareDataDirectory(dataDir: string): Promise<string> {
   try {
     // As root the server runs as somebody else, who must be able to pass through, though not to look around.
-    await mkdir(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+    makeDirectory(dataDir, process.getuid?.() === 0 ? 0o711 : 0o700);
     return await realpath(dataDir);
   } catch (cause) {
     throw new EmbeddedPostgresError(
