@@ -8,7 +8,8 @@ const below = {
   providers: ['platform', 'model', 'mail'],
   sync: ['platform', 'model', 'mail', 'store', 'providers'],
   connect: ['platform', 'model', 'mail', 'store', 'providers'],
-  http: ['platform', 'model', 'mail', 'store', 'connect', 'sync'],
+  changes: ['platform', 'model', 'mail', 'store', 'providers', 'sync'],
+  http: ['platform', 'model', 'mail', 'store', 'connect', 'sync', 'changes'],
 };
 
 const rooms = Object.entries(below).map(([room, allowed]) => ({

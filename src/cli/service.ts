@@ -1,3 +1,4 @@
+import type { ChangeContext } from '../changes/context.ts';
 import type { ConnectContext } from '../connect/context.ts';
 import { loadImapAccount } from '../connect/grant-secret.ts';
 import { findGrant, markGrantInvalid } from '../connect/grants.ts';
@@ -25,6 +26,7 @@ export interface Services {
   engine: SyncEngine;
   /** A grant's mailbox for one read: the one of its running sync, or one of its own. */
   mailbox(scope: Scope): Promise<{ mailbox: Mailbox; release: () => Promise<void> } | null>;
+  changes: ChangeContext;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -69,10 +71,21 @@ export function composeServices(
     },
   });
   const chores = new Chores({ db, blobs, log, rawRetentionDays: config.rawRetentionDays });
-  const listener = new GrantListener(database.target, (grantId) => {
-    engine.grantChanged(grantId);
-    chores.wake();
+  const listener = new GrantListener(database.target, {
+    changed: (grantId) => {
+      engine.grantChanged(grantId);
+      chores.wake();
+    },
+    look: (grantId) => engine.lookSoon(grantId),
   });
+  const mailbox: Services['mailbox'] = async (scope) => {
+    const running = engine.mailboxOf(scope.grantId);
+    if (running) return { mailbox: running, release: async () => {} };
+    const loaded = await grants.load(scope);
+    if (!loaded) return null;
+    const own = openMailbox(loaded.account);
+    return { mailbox: own, release: () => own.close() };
+  };
   return {
     blobs,
     metrics,
@@ -85,14 +98,8 @@ export function composeServices(
       imap: imapVerifier(egress),
       dnsServers: config.dnsServers,
     },
-    mailbox: async (scope) => {
-      const running = engine.mailboxOf(scope.grantId);
-      if (running) return { mailbox: running, release: async () => {} };
-      const loaded = await grants.load(scope);
-      if (!loaded) return null;
-      const mailbox = openMailbox(loaded.account);
-      return { mailbox, release: () => mailbox.close() };
-    },
+    mailbox,
+    changes: { db, clock: () => new Date(), mailbox, allowHardDelete: config.allowHardDelete },
     start: async () => {
       // Half-written files of an earlier life; only where no other process can be writing.
       if (blobs instanceof FileBlobStore && config.databaseUrl === null) await blobs.clean();

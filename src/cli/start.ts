@@ -7,11 +7,14 @@ import { Cursors } from '../http/pagination.ts';
 import { applicationRoutes } from '../http/routes/applications.ts';
 import { attachmentRoutes } from '../http/routes/attachments.ts';
 import { connectRoutes } from '../http/routes/connect.ts';
+import { folderChangeRoutes } from '../http/routes/folder-changes.ts';
 import { folderRoutes } from '../http/routes/folders.ts';
 import { grantRoutes } from '../http/routes/grants.ts';
 import { healthRoutes } from '../http/routes/health.ts';
+import { messageChangeRoutes } from '../http/routes/message-changes.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
+import { threadChangeRoutes } from '../http/routes/thread-changes.ts';
 import { threadRoutes } from '../http/routes/threads.ts';
 import { createServer } from '../http/server.ts';
 import type { Config } from '../platform/config.ts';
@@ -93,6 +96,7 @@ async function routesOf(instance: Instance, services: Services) {
       spoolDirectory: config.dataDir,
     }),
     connect: services.connect,
+    changes: services.changes,
     limit: new RateLimit(APPLICATION_CALLS_PER_SECOND, 1),
   };
   return [
@@ -101,8 +105,11 @@ async function routesOf(instance: Instance, services: Services) {
     ...grantRoutes(parts),
     ...providerRoutes(parts),
     ...messageRoutes(parts),
+    ...messageChangeRoutes(parts),
     ...threadRoutes(parts),
+    ...threadChangeRoutes(parts),
     ...folderRoutes(parts),
+    ...folderChangeRoutes(parts),
     ...attachmentRoutes(parts),
     ...healthRoutes(parts),
   ];

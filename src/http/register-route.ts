@@ -52,6 +52,11 @@ export function registerRoute(
         request,
         principal: request.principal!,
         inGrant: (work) => inGrant(db, request.principal!, params.grant_id!, work),
+        grantScope: () =>
+          inGrant(db, request.principal!, params.grant_id!, async (_sql, grant) => ({
+            applicationId: request.principal!.applicationId,
+            grantId: grant.id,
+          })),
       } as GrantCall<string, unknown, unknown>);
       const names = (query as { select?: string[] }).select;
       return send(reply, request, answer, names);

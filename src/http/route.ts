@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Static, TObject, TSchema } from 'typebox';
 import type { Sql } from '../store/database.ts';
 import type { Grant } from '../store/grants.ts';
+import type { Scope } from '../store/scope.ts';
 import type { Answer } from './answer.ts';
 import type { Principal } from './auth.ts';
 
@@ -34,6 +35,8 @@ export interface GrantCall<Path extends string, Query, Body> extends Application
    * grant is 404, one whose login was refused is 401. No connection is held when it returns.
    */
   inGrant<T>(work: (sql: Sql, grant: Grant) => Promise<T>): Promise<T>;
+  /** The grant of the path, for work that has its own transactions; refused as by `inGrant`. */
+  grantScope(): Promise<Scope>;
 }
 
 interface Declaration<Path extends string, Query extends TObject, Body extends TSchema> {

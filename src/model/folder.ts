@@ -18,3 +18,24 @@ export const Folder = Type.Object(
   { $id: 'Folder' },
 );
 export type Folder = Static<typeof Folder>;
+
+const MAX_NAME_CHARS = 1_024;
+const fields = {
+  parent_id: Type.Optional(
+    Type.Union([Id(), Type.Null()], { description: 'The folder that it is below; null for the top' }),
+  ),
+  text_color: Type.Optional(Type.String({ description: 'Not kept: IMAP folders have no colour' })),
+  background_color: Type.Optional(Type.String({ description: 'Not kept: IMAP folders have no colour' })),
+};
+
+/** A new folder. A hierarchy delimiter in the name makes it a child. */
+export const FolderCreate = Type.Object(
+  { name: Type.String({ minLength: 1, maxLength: MAX_NAME_CHARS }), ...fields },
+  { $id: 'FolderCreate' },
+);
+
+/** What may be changed of a folder; what is left out stays as it is. */
+export const FolderUpdate = Type.Object(
+  { name: Type.Optional(Type.String({ minLength: 1, maxLength: MAX_NAME_CHARS })), ...fields },
+  { $id: 'FolderUpdate' },
+);

@@ -14,6 +14,8 @@ export interface Config {
   databaseUrl: string | null;
   /** Hosts on loopback and private ranges may be dialled. */
   allowPrivateNetworks: boolean;
+  /** Applications may remove mail for good (`hard_delete`); otherwise it only goes to Trash. */
+  allowHardDelete: boolean;
   logLevel: string;
   /** Days that raw copies of mail stay in the blob store (the provider keeps the original). */
   rawRetentionDays: number;
@@ -40,6 +42,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     previousMasterKeys: list(env.MAILQUAY_PREVIOUS_MASTER_KEYS),
     databaseUrl: databaseUrl(env),
     allowPrivateNetworks: boolean(env, 'MAILQUAY_ALLOW_PRIVATE_NETWORKS'),
+    allowHardDelete: boolean(env, 'MAILQUAY_ALLOW_HARD_DELETE'),
     logLevel: logLevel(env),
     rawRetentionDays: integer(env, 'MAILQUAY_RAW_RETENTION_DAYS', DEFAULT_RAW_RETENTION_DAYS, 0, 3650),
     blobs: blobs(env, dataDir),

@@ -9,6 +9,8 @@ export type ProviderErrorKind =
   | 'no_folder'
   /** The server will not open this folder; others may do. */
   | 'folder_refused'
+  /** There is a folder of that name already. */
+  | 'exists'
   /** What was opened is not what is there now (UIDVALIDITY): start over with this folder. */
   | 'changed'
   /** The host may not be dialled (private range). */

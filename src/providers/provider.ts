@@ -25,7 +25,31 @@ export interface Mailbox {
   watch(paths: WatchRequest, onHint: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
   /** The raw message, or a byte range of it, as a stream. */
   fetchRaw(location: RemoteLocation, range: ByteRange | null, signal: AbortSignal): Promise<Readable>;
+  /** Opens a folder for changing what is in it. What the server refuses is thrown with its words, here and below. */
+  edit(path: string, signal: AbortSignal): Promise<EditableFolder>;
+  /**
+   * Makes a folder, and tells the server of its use where that is possible. Returns it as `folders` will, after those
+   * above it, topmost first; `status` is not observed.
+   */
+  createFolder(at: FolderName, specialUse: string | null, signal: AbortSignal): Promise<RemoteFolder[]>;
+  /** Renames a folder, and so moves it with all that is below it; returns what `createFolder` does. */
+  renameFolder(path: string, to: FolderName, signal: AbortSignal): Promise<RemoteFolder[]>;
+  /** Deletes a folder and all that is in it. */
+  deleteFolder(path: string, signal: AbortSignal): Promise<void>;
+  /** What sort of mailbox it is. */
+  traits(signal: AbortSignal): Promise<MailboxTraits>;
   close(): Promise<void>;
+}
+
+export interface MailboxTraits {
+  /** Folders are labels: a message bears any number of them, under rules (mail/labels.ts). */
+  labels: boolean;
+}
+
+/** Below which folder one is to be (null: at the top), and its name there; with delimiters it goes deeper. */
+export interface FolderName {
+  parentPath: string | null;
+  name: string;
 }
 
 export interface RemoteFolder {
@@ -107,6 +131,33 @@ export interface OpenFolder {
   /** Throws ProviderError('changed') when the folder is no longer the one that was opened (UIDVALIDITY). */
   assertUnchanged(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A folder that is selected for changing, until it is closed. */
+export interface EditableFolder {
+  readonly path: string;
+  readonly uidValidity: number;
+  /** The flags of these messages as they are now. Those that are gone do not come back. */
+  flagsOf(uids: number[]): Promise<RemoteFlags[]>;
+  setFlags(uids: number[], change: FlagChange): Promise<void>;
+  copy(uids: number[], toPath: string): Promise<Landed>;
+  /** The server moves in one step; otherwise only `copy` and `remove` are there. */
+  readonly canMove: boolean;
+  move(uids: number[], toPath: string): Promise<Landed>;
+  /** Removes these copies for good, and nothing else, whatever other clients have marked \\Deleted. */
+  remove(uids: number[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FlagChange {
+  seen?: boolean;
+  flagged?: boolean;
+}
+
+/** Where copies have landed: the new UID of each old one, as far as the server tells. */
+export interface Landed {
+  uidValidity: number | null;
+  uids: Map<number, number>;
 }
 
 export interface RemoteFlags {

@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { DatabaseTarget, Sql } from './database.ts';
 
 const CHANNEL = 'mailquay_grants';
+const LOOK_CHANNEL = 'mailquay_looks';
 /** A listener whose connection broke tries again after this long, in ms; meanwhile the slow poll finds what is new. */
 const RETRY_MS = 2_000;
 
@@ -10,17 +11,28 @@ export async function signalGrant(sql: Sql, grantId: string): Promise<void> {
   await sql.run('SELECT pg_notify($1, $2)', [CHANNEL, grantId]);
 }
 
+/** Asks, at commit, whoever syncs a grant to look at its mailbox now. */
+export async function signalLook(sql: Sql, grantId: string): Promise<void> {
+  await sql.run('SELECT pg_notify($1, $2)', [LOOK_CHANNEL, grantId]);
+}
+
+/** What a process does when it is told of a grant. */
+export interface GrantSignals {
+  changed(grantId: string): void;
+  look(grantId: string): void;
+}
+
 /** Hears of changed grants until it is stopped, over a connection of its own. */
 export class GrantListener {
   readonly #target: DatabaseTarget;
-  readonly #onGrant: (grantId: string) => void;
+  readonly #signals: GrantSignals;
   #client: pg.Client | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(target: DatabaseTarget, onGrant: (grantId: string) => void) {
+  constructor(target: DatabaseTarget, signals: GrantSignals) {
     this.#target = target;
-    this.#onGrant = onGrant;
+    this.#signals = signals;
   }
 
   /** Resolves when it listens; a broken connection is replaced by itself. */
@@ -37,10 +49,14 @@ export class GrantListener {
     };
     client.on('error', again);
     client.on('end', again);
-    client.on('notification', ({ payload }) => payload && this.#onGrant(payload));
+    client.on('notification', ({ channel, payload }) => {
+      if (!payload) return;
+      if (channel === LOOK_CHANNEL) this.#signals.look(payload);
+      else this.#signals.changed(payload);
+    });
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`LISTEN ${CHANNEL}; LISTEN ${LOOK_CHANNEL}`);
     } catch {
       again();
     }

@@ -91,32 +91,40 @@ interface FlagUpdate {
   keywords: string[];
 }
 
-/** Sets flags; returns the messages that changed and by how much the folder's unread count moves. */
+/**
+ * Sets flags; returns the messages that changed and by how much the folder's unread count moves. What was seen
+ * before a change of our own (`seenAt`: the newest change at that time) does not undo it: those copies are `stale`.
+ */
 export async function updateFlags(
   sql: Sql,
   scope: Scope,
   folderId: string,
   uidValidity: number,
   updates: FlagUpdate[],
-): Promise<{ messageIds: string[]; unread: number }> {
-  if (updates.length === 0) return { messageIds: [], unread: 0 };
-  const rows = await sql.rows<{ message_id: string; unread: number }>(
+  seenAt: number,
+): Promise<{ messageIds: string[]; unread: number; stale: number }> {
+  if (updates.length === 0) return { messageIds: [], unread: 0, stale: 0 };
+  const rows = await sql.rows<{ message_id: string | null; unread: number; stale: number }>(
     `WITH wanted AS (
        SELECT * FROM json_to_recordset($4::json) AS w (uid bigint, seen boolean, flagged boolean, answered boolean, draft boolean, keywords text[])
      ), before AS (
-       SELECT l.uid, l.seen FROM message_locations l JOIN wanted w ON w.uid = l.uid
+       SELECT l.uid, l.seen, l.change_id > $5 AS stale FROM message_locations l JOIN wanted w ON w.uid = l.uid
        WHERE l.grant_id = $1 AND l.folder_id = $2 AND l.uid_validity = $3
          AND (l.seen, l.flagged, l.answered, l.draft, l.keywords) IS DISTINCT FROM (w.seen, w.flagged, w.answered, w.draft, w.keywords)
+     ), updated AS (
+       UPDATE message_locations l SET seen = w.seen, flagged = w.flagged, answered = w.answered, draft = w.draft, keywords = w.keywords
+       FROM wanted w JOIN before b ON b.uid = w.uid AND NOT b.stale
+       WHERE l.grant_id = $1 AND l.folder_id = $2 AND l.uid_validity = $3 AND l.uid = w.uid
+       RETURNING l.message_id, (b.seen::int - l.seen::int) AS unread
      )
-     UPDATE message_locations l SET seen = w.seen, flagged = w.flagged, answered = w.answered, draft = w.draft, keywords = w.keywords
-     FROM wanted w JOIN before b ON b.uid = w.uid
-     WHERE l.grant_id = $1 AND l.folder_id = $2 AND l.uid_validity = $3 AND l.uid = w.uid
-     RETURNING l.message_id, (b.seen::int - l.seen::int) AS unread`,
-    [scope.grantId, folderId, uidValidity, JSON.stringify(updates)],
+     SELECT message_id, unread, 0 AS stale FROM updated
+     UNION ALL SELECT NULL, 0, 1 FROM before WHERE stale`,
+    [scope.grantId, folderId, uidValidity, JSON.stringify(updates), seenAt],
   );
   return {
-    messageIds: [...new Set(rows.map((r) => r.message_id))],
+    messageIds: [...new Set(rows.flatMap((r) => r.message_id ?? []))],
     unread: rows.reduce((sum, r) => sum + r.unread, 0),
+    stale: rows.reduce((sum, r) => sum + r.stale, 0),
   };
 }
 

@@ -190,20 +190,24 @@ async function removePlaceholders(
   );
 }
 
-/** Brings flags in step; events tell of messages that look different now. */
-export async function applyFlags(writer: Writer, place: Place, rows: RemoteFlags[]): Promise<void> {
-  if (rows.length === 0) return;
-  await inTransaction(writer, async (sql, changes) => {
+/**
+ * Brings flags in step; events tell of messages that look different now. `seenAt`: the newest change of our own when
+ * they were asked for. Returns how many are older than such a change, and so must be asked for again.
+ */
+export async function applyFlags(
+  writer: Writer,
+  place: Place,
+  rows: RemoteFlags[],
+  seenAt: number,
+): Promise<number> {
+  if (rows.length === 0) return 0;
+  return inTransaction(writer, async (sql, changes) => {
     const updates = rows.map((r) => ({ uid: r.uid, ...r.flags }));
-    const { messageIds, unread } = await updateFlags(
-      sql,
-      writer.scope,
-      place.folderId,
-      place.uidValidity,
-      updates,
-    );
-    changes.count(place.folderId, 0, unread);
-    for (const id of messageIds) changes.messages.add(id);
+    const { folderId, uidValidity } = place;
+    const updated = await updateFlags(sql, writer.scope, folderId, uidValidity, updates, seenAt);
+    changes.count(folderId, 0, updated.unread);
+    for (const id of updated.messageIds) changes.messages.add(id);
+    return updated.stale;
   });
 }
 
@@ -243,19 +247,29 @@ export async function settleGone(writer: Writer, before: Date): Promise<void> {
       const rows = await removeGone(sql, writer.scope, before, SETTLE_BATCH);
       changes.removed(rows);
       const ids = [...new Set(rows.map((r) => r.messageId))];
-      for (const message of await deleteUnlocated(sql, writer.scope, ids)) {
-        changes.threads.add(message.threadId);
-        changes.messages.delete(message.id);
-        changes.live = true;
-        changes.events.push({
-          type: 'message.deleted',
-          objectId: message.id,
-          data: { thread_id: message.threadId, folders: message.folderIds },
-        });
-      }
+      await deleteWhatIsNowhere(sql, writer.scope, ids, changes);
       return rows.length;
     });
     if (removed < SETTLE_BATCH) return;
+  }
+}
+
+/** Deletes those of the messages that have no copy left, and tells of it. */
+export async function deleteWhatIsNowhere(
+  sql: Sql,
+  scope: Scope,
+  messageIds: string[],
+  changes: Changes,
+): Promise<void> {
+  for (const message of await deleteUnlocated(sql, scope, messageIds)) {
+    changes.threads.add(message.threadId);
+    changes.messages.delete(message.id);
+    changes.live = true;
+    changes.events.push({
+      type: 'message.deleted',
+      objectId: message.id,
+      data: { thread_id: message.threadId, folders: message.folderIds },
+    });
   }
 }
 

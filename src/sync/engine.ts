@@ -21,6 +21,7 @@ import { backoff, HostLimiter } from './backoff.ts';
 import { DEFAULT_TIMINGS, type SyncMetrics, type SyncTimings } from './context.ts';
 import { GrantSync } from './grant-sync.ts';
 import type { ParsePool } from './parse-pool.ts';
+import { syncWriter } from './transaction.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** A lease lives this long without renewal, in ms: a process that stalls longer loses its grants. */
@@ -57,6 +58,7 @@ export interface EngineParts {
 
 interface Running {
   lease: Lease;
+  sync: GrantSync | null;
   mailbox: Mailbox | null;
   stop: AbortController;
   done: Promise<void>;
@@ -95,6 +97,11 @@ export class SyncEngine {
   grantChanged(grantId: string): void {
     this.#running.get(grantId)?.stop.abort(new GrantChanged());
     this.#wake.notify();
+  }
+
+  /** Something was changed that the sync of the grant should look at without waiting for a hint. */
+  lookSoon(grantId: string): void {
+    this.#running.get(grantId)?.sync?.lookSoon();
   }
 
   /** The mailbox of a grant whose sync runs here, for reads beside it. */
@@ -143,7 +150,7 @@ export class SyncEngine {
 
   #run(key: { applicationId: string; grantId: string }, lease: Lease): void {
     const stop = new AbortController();
-    const running: Running = { lease, mailbox: null, stop, done: Promise.resolve() };
+    const running: Running = { lease, sync: null, mailbox: null, stop, done: Promise.resolve() };
     this.#running.set(lease.grantId, running);
     running.done = this.#sync(key, running, AbortSignal.any([stop.signal, this.#stop.signal])).finally(() => {
       this.#running.delete(lease.grantId);
@@ -171,14 +178,14 @@ export class SyncEngine {
       await this.#hosts.turn(loaded.account.settings.imap_host, signal);
       mailbox = this.#parts.openMailbox(loaded.account);
       running.mailbox = mailbox;
-      await new GrantSync({
-        writer: {
+      running.sync = new GrantSync({
+        writer: syncWriter({
           db,
           lease,
           scope: key,
           ownAddress: normalizeAddress(loaded.email),
           clock: this.#clock,
-        },
+        }),
         mailbox,
         parser: this.#parts.parser,
         blobs: this.#parts.blobs,
@@ -188,7 +195,8 @@ export class SyncEngine {
         timings: this.#timings,
         signal,
         serial: serializer(),
-      }).run();
+      });
+      await running.sync.run();
     } catch (error) {
       failure = error;
     }

@@ -1,6 +1,7 @@
 import { faultPoint } from '../platform/fault-point.ts';
-import type { OpenFolder } from '../providers/provider.ts';
+import type { OpenFolder, RemoteFlags } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
+import { lastChangeId } from '../store/changes.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import { countLocations, uidsInRanges } from '../store/locations.ts';
 import { dueFailures } from '../store/sync-failures.ts';
@@ -29,6 +30,8 @@ export interface Outcome {
   history: boolean;
   /** All that is stored of the folder was held against the server, deletions included. */
   inStep: boolean;
+  /** Something was seen that a change of our own had made old by then: look again. */
+  again: boolean;
 }
 
 /** How to look at a folder: after a hint; after a difference in its STATUS; UID by UID even when the counts agree. */
@@ -100,7 +103,7 @@ async function start(
     sourcesFirst: sourcesFirst && state.appeared && !before,
   });
   state.copiesSeenAt = null;
-  return { gone: false, history: true, inStep: !state.rematching };
+  return { gone: false, history: true, inStep: !state.rematching, again: false };
 }
 
 /** New mail: everything from the cursor's UIDNEXT on. */
@@ -145,6 +148,8 @@ async function takeChanges(
   let compared = false;
   let inStep = false;
   let seenModseq = folder.highestModseq ?? cursor.highestModseq;
+  let stale = 0;
+  const seenAt = await ctx.writer.db.engine(lastChangeId);
   if (to < from) {
     compared = true;
   } else if (folder.highestModseq !== 0 && cursor.highestModseq > 0) {
@@ -153,7 +158,7 @@ async function takeChanges(
       // Rows above the observation are told again next time; without one they are all there is to go by.
       if (folder.highestModseq === null) seenModseq = Math.max(seenModseq, changes.highestModseq);
       await folder.assertUnchanged();
-      await writeFlags(ctx, place, changes.flags);
+      stale = await writeFlags(ctx, place, changes.flags, seenAt);
       inStep = changes.vanished !== null;
       if (changes.vanished) {
         missing = await ctx.writer.db.engine((sql) =>
@@ -175,7 +180,7 @@ async function takeChanges(
     const rows = await folder.flags(from, to);
     state.scannedAt = now.getTime();
     await folder.assertUnchanged();
-    await writeFlags(ctx, place, rows);
+    stale = await writeFlags(ctx, place, rows, seenAt);
     missing = await compare(
       ctx,
       folder,
@@ -193,7 +198,9 @@ async function takeChanges(
     await ctx.serial(() => applyGone(ctx.writer, place, gone, held));
   }
   await retryFailed(ctx, folder, state, place, now);
-  const highestModseq = seenModseq;
+  // What is older than a change of our own is told once more.
+  const highestModseq = stale > 0 ? cursor.highestModseq : seenModseq;
+  if (stale > 0) state.scannedAt = 0;
   const reconciledAt = compared ? now : cursor.reconciledAt;
   if (highestModseq !== cursor.highestModseq || reconciledAt !== cursor.reconciledAt) {
     await advance(ctx, state, (latest) => {
@@ -202,7 +209,12 @@ async function takeChanges(
       return { ...latest, reconciledAt, highestModseq: setBack ? latest.highestModseq : highestModseq };
     });
   }
-  return { gone: gone.length > 0, history: false, inStep: inStep || compared || from <= 1 };
+  return {
+    gone: gone.length > 0,
+    history: false,
+    inStep: inStep || compared || from <= 1,
+    again: stale > 0,
+  };
 }
 
 /** Without modification sequences all flags must be read: at once in a small folder, else when counts differ or it is time. */
@@ -291,12 +303,15 @@ async function retryFailed(
 async function writeFlags(
   ctx: SyncContext,
   place: Place,
-  rows: Parameters<typeof applyFlags>[2],
-): Promise<void> {
+  rows: RemoteFlags[],
+  seenAt: number,
+): Promise<number> {
+  let stale = 0;
   for (let i = 0; i < rows.length; i += FLAG_BATCH) {
     const batch = rows.slice(i, i + FLAG_BATCH);
-    await ctx.serial(() => applyFlags(ctx.writer, place, batch));
+    stale += await ctx.serial(() => applyFlags(ctx.writer, place, batch, seenAt));
   }
+  return stale;
 }
 
 const FOLDER_ERRORS = new Set(['no_folder', 'folder_refused', 'changed']);

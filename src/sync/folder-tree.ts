@@ -43,19 +43,7 @@ export async function applyFolderTree(
     const retired = await retiredFolderIds(sql, scope);
     const ids = identify(scope.grantId, stored, retired, validity, remote);
     const byId = new Map(stored.map((f) => [f.id, f]));
-    const wanted = remote.map(
-      (folder): NewFolder => ({
-        id: ids.get(folder.path) as string,
-        path: folder.path,
-        name: clean(folder.name),
-        delimiter: folder.delimiter,
-        parentId: (folder.parentPath && ids.get(folder.parentPath)) || null,
-        remoteId: folder.remoteId,
-        specialUse: folder.specialUse,
-        attributes: attributesOf(folder),
-        selectable: folder.selectable,
-      }),
-    );
+    const wanted = remote.map((folder) => newFolder(folder, ids));
     const events: NewEvent[] = [];
     const changed = wanted.filter((folder) => {
       const before = byId.get(folder.id);
@@ -93,6 +81,21 @@ export async function applyFolderTree(
     await faultPoint('sync.before_tree_commit');
     return listFolders(sql, scope);
   });
+}
+
+/** The row of a listed folder; `ids` by path. */
+export function newFolder(folder: RemoteFolder, ids: Map<string, string>): NewFolder {
+  return {
+    id: ids.get(folder.path) as string,
+    path: folder.path,
+    name: clean(folder.name),
+    delimiter: folder.delimiter,
+    parentId: (folder.parentPath && ids.get(folder.parentPath)) || null,
+    remoteId: folder.remoteId,
+    specialUse: folder.specialUse,
+    attributes: attributesOf(folder),
+    selectable: folder.selectable,
+  };
 }
 
 /** True when copies wait to be settled: their folder or their UID is gone. */
@@ -153,7 +156,8 @@ function renamedFrom(
   return sameLeaf.length === 1 && rivals.length === 1 ? (sameLeaf[0] ?? null) : null;
 }
 
-function newFolderId(grantId: string, path: string, used: Set<string>): string {
+/** An id for a folder that is new under its path; `used`: all ids that the grant knows. */
+export function newFolderId(grantId: string, path: string, used: Set<string>): string {
   for (let ordinal = 0; ; ordinal += 1) {
     const hash = createHash('sha256').update(`folder\0${grantId}\0${path}\0${ordinal}`).digest();
     const id = `f${base32(hash.subarray(0, ID_BYTES))}`;
@@ -174,6 +178,7 @@ function sameFolder(a: FolderRow, b: NewFolder): boolean {
   );
 }
 
-function clean(name: string): string {
+/** A name as it may be stored and shown. */
+export function clean(name: string): string {
   return name.toWellFormed().replaceAll('\0', '\ufffd').slice(0, MAX_NAME_CHARS).toWellFormed();
 }

@@ -77,6 +77,12 @@ export class GrantSync {
     }
   }
 
+  /** Looks at every folder now. */
+  lookSoon(): void {
+    this.#pollDue = true;
+    this.#wake.notify();
+  }
+
   async #watch(signal: AbortSignal): Promise<void> {
     const inbox = [...this.#folders.values()].filter((f) => f.row.selectable).sort(byPriority)[0];
     if (!inbox) return aborted(signal);
@@ -207,6 +213,7 @@ export class GrantSync {
       folder.stale = false;
       folder.failures = 0;
       if (outcome.gone) this.#settleDue = true;
+      if (outcome.again) this.#pollDue = true;
       if (outcome.history) this.#historyWake.notify();
       return true;
     } catch (error) {

@@ -9,14 +9,33 @@ import { refreshMessages } from '../store/message-writes.ts';
 import type { Scope } from '../store/scope.ts';
 import { refreshThreads } from '../store/thread-writes.ts';
 
-/** What every write of the sync is bound to. */
-export interface Writer {
+/** Who may write the mail of a grant, and how it keeps all others out meanwhile. */
+export interface StoreWriter {
+  scope: Scope;
+  clock: () => Date;
+  /** One transaction behind the fence of the grant. */
+  transact<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+}
+
+/** The sync's own: it writes while it holds the lease. */
+export interface Writer extends StoreWriter {
   db: Database;
   lease: Lease;
-  scope: Scope;
   /** The grant's own address, normalised: mail from it counts as sent. */
   ownAddress: string;
-  clock: () => Date;
+}
+
+/** The writer of a grant's sync. */
+export function syncWriter(parts: Omit<Writer, 'transact'>): Writer {
+  const { db, lease } = parts;
+  return {
+    ...parts,
+    transact: (work) =>
+      db.engine(async (sql) => {
+        await assertHeld(sql, lease);
+        return work(sql);
+      }),
+  };
 }
 
 /** A folder under one UIDVALIDITY. */
@@ -50,15 +69,14 @@ export class Changes {
   }
 }
 
-/** One write of the sync: behind the fence, summed up, and told of, all in one transaction. */
+/** One write: behind the fence, summed up, and told of, all in one transaction. */
 export async function inTransaction<T>(
-  writer: Writer,
+  writer: StoreWriter,
   work: (sql: Sql, changes: Changes) => Promise<T>,
 ): Promise<T> {
-  const { db, scope, lease } = writer;
+  const { scope } = writer;
   await faultPoint('sync.before_apply');
-  const applied = await db.engine(async (sql) => {
-    await assertHeld(sql, lease);
+  const applied = await writer.transact(async (sql) => {
     const changes = new Changes();
     const result = await work(sql, changes);
     const refreshed = await refreshMessages(sql, scope, [...changes.messages], writer.clock());

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { composeServices, type Services } from '../../src/cli/service.ts';
 import { LeaseLostError } from '../../src/store/leases.ts';
 import { applyFlags } from '../../src/sync/apply.ts';
-import type { Writer } from '../../src/sync/transaction.ts';
+import { syncWriter } from '../../src/sync/transaction.ts';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
@@ -78,18 +78,19 @@ describeWithTestbed('ownership', () => {
         `SELECT folder_id AS "folderId", uid_validity AS "uidValidity", uid FROM message_locations WHERE grant_id = $1 LIMIT 1`,
         [grantId],
       );
-      const late: Writer = {
+      const late = syncWriter({
         db: mailquay.server.instance.database.db,
         lease: { grantId, owner: first.owner, token: first.token },
         scope: { grantId, applicationId: first.application },
         ownAddress: checked.user,
         clock: () => new Date(),
-      };
+      });
       const flags = { seen: true, flagged: true, answered: true, draft: true, keywords: ['late'] };
       const write = applyFlags(
         late,
         { ...(place as { folderId: string; uidValidity: number }), drafts: false },
         [{ uid: place?.uid as number, flags }],
+        0,
       );
       await expect(write).rejects.toBeInstanceOf(LeaseLostError);
       await expectInStep(checked, { since });

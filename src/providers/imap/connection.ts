@@ -172,7 +172,7 @@ export interface UidRange {
 
 export interface UntaggedResponse {
   command: string;
-  attributes?: { type?: string; value?: unknown }[];
+  attributes?: { type?: string; value?: unknown; section?: { value?: unknown }[] }[];
 }
 
 /** The part of imapflow's connection that we hook into. */
@@ -182,7 +182,7 @@ export interface ImapHooks {
     command: string,
     attributes: unknown[] | false,
     options?: { untagged?: Record<string, (untagged: UntaggedResponse) => Promise<void>> },
-  ): Promise<{ next(): void }>;
+  ): Promise<{ next(): void; response: UntaggedResponse }>;
   untaggedVanished(untagged: UntaggedResponse, mailbox?: unknown): Promise<void>;
   initialPREAUTH(): Promise<void>;
   /** Ends an IDLE that is under way; false when there is none. */

@@ -73,6 +73,7 @@ function responseCode(failure: ImapFailure): string | undefined {
 function kindOf(failure: ImapFailure, code: string | undefined): ProviderErrorKind {
   if (failure.code === 'ETHROTTLE' || (code && BUSY_CODES.has(code))) return 'busy';
   if (code === 'NONEXISTENT' || code === 'TRYCREATE' || failure.code === 'NotFound') return 'no_folder';
+  if (code === 'ALREADYEXISTS') return 'exists';
   if (failure.authenticationFailed) {
     // A refused login is one that the server answered with NO. Anything else (a dropped connection, BAD,
     // "login disabled") says nothing about the password.

@@ -31,14 +31,15 @@ const SPECIAL_USES = new Map(
   ].map((use) => [use.toLowerCase(), use]),
 );
 
-/** Lists all folders of the personal namespace with a cheap observation of each. */
+/** Lists all folders of the personal namespace, with a cheap observation of each unless that is not wanted. */
 export async function listFolders(
   client: ImapFlow,
   timings: ImapTimings,
   signal: AbortSignal,
+  withStatus = true,
 ): Promise<RemoteFolder[]> {
   const listed = await withDeadline(client, timings.list, signal, 'LIST', () =>
-    client.list({ statusQuery: STATUS_ITEMS }),
+    client.list(withStatus ? { statusQuery: STATUS_ITEMS } : {}),
   );
   const ids = await mailboxIds(client, timings, signal);
   const folders: RemoteFolder[] = [];
@@ -51,7 +52,7 @@ export async function listFolders(
     seen.add(entry.path);
     const selectable = !hasFlag(entry, '\\noselect') && !hasFlag(entry, '\\nonexistent');
     let status = readStatus(entry.status);
-    if (!status && selectable && commands < MAX_STATUS_COMMANDS) {
+    if (withStatus && !status && selectable && commands < MAX_STATUS_COMMANDS) {
       commands += 1;
       status = await statusOf(client, entry.path, timings, signal);
     }

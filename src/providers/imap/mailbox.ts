@@ -3,8 +3,11 @@ import type { ImapFlow } from 'imapflow';
 import type {
   Account,
   ByteRange,
+  EditableFolder,
+  FolderName,
   Hint,
   Mailbox,
+  MailboxTraits,
   OpenFolder,
   RemoteFolder,
   RemoteLocation,
@@ -18,6 +21,8 @@ import {
   type ImapTimings,
   MAX_MESSAGE_BYTES,
 } from './connection.ts';
+import { openForEditing } from './editable-folder.ts';
+import { createFolder, deleteFolder, renameFolder } from './folder-changes.ts';
 import { listFolders } from './folders.ts';
 import { select } from './select.ts';
 import { SelectedFolder } from './selected-folder.ts';
@@ -136,6 +141,39 @@ export class ImapMailbox implements Mailbox {
       await folder.close();
       throw error;
     }
+  }
+
+  async edit(path: string, signal: AbortSignal): Promise<EditableFolder> {
+    const ended = this.#until(signal);
+    const work = await this.#acquire(ended);
+    try {
+      return await openForEditing(work.client as ImapFlow, path, this.#timings, ended, () =>
+        this.#release(work),
+      );
+    } catch (error) {
+      this.#release(work);
+      throw error;
+    }
+  }
+
+  createFolder(at: FolderName, specialUse: string | null, signal: AbortSignal): Promise<RemoteFolder[]> {
+    const ended = this.#until(signal);
+    return this.#withWork(ended, (client) => createFolder(client, at, specialUse, this.#timings, ended));
+  }
+
+  renameFolder(path: string, to: FolderName, signal: AbortSignal): Promise<RemoteFolder[]> {
+    const ended = this.#until(signal);
+    return this.#withWork(ended, (client) => renameFolder(client, path, to, this.#timings, ended));
+  }
+
+  deleteFolder(path: string, signal: AbortSignal): Promise<void> {
+    const ended = this.#until(signal);
+    return this.#withWork(ended, (client) => deleteFolder(client, path, this.#timings, ended));
+  }
+
+  traits(signal: AbortSignal): Promise<MailboxTraits> {
+    const ended = this.#until(signal);
+    return this.#withWork(ended, async (client) => ({ labels: client.capabilities.has('X-GM-EXT-1') }));
   }
 
   async close(): Promise<void> {

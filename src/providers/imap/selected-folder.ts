@@ -18,6 +18,7 @@ import {
   withDeadline,
 } from './connection.ts';
 import { readFlags } from './flags.ts';
+import { uidSet } from './uid-set.ts';
 
 /** The slowest rate at which bodies still make progress. */
 const SLOWEST_BYTES_PER_MS = 20;
@@ -360,19 +361,6 @@ export class SelectedFolder implements OpenFolder {
     }
     return withDeadline(this.#client, ms, this.#signal, what, work);
   }
-}
-
-/** Writes UIDs as the shortest IMAP sequence set; takes them in any order. */
-function uidSet(uids: number[]): string {
-  const sorted = [...uids].sort((a, b) => a - b);
-  const parts: string[] = [];
-  for (let i = 0; i < sorted.length; ) {
-    let j = i;
-    while (j + 1 < sorted.length && sorted[j + 1] === (sorted[j] as number) + 1) j += 1;
-    parts.push(i === j ? `${sorted[i]}` : `${sorted[i]}:${sorted[j]}`);
-    i = j + 1;
-  }
-  return parts.join(',');
 }
 
 function* chunks(uids: number[], sizes: Map<number, number>): Iterable<{ uids: number[]; bytes: number }> {

@@ -1,0 +1,175 @@
+import { ApiError, invalidRequest, notFound } from '../platform/errors.ts';
+import type { Mailbox } from '../providers/provider.ts';
+import { type Copy, existingMessages, findCopies, messagesOfThread } from '../store/changes.ts';
+import { type FolderRow, listFolders } from '../store/folders.ts';
+import { signalLook } from '../store/grant-signals.ts';
+import type { Scope } from '../store/scope.ts';
+import type { ChangeContext } from './context.ts';
+import { perform } from './perform.ts';
+import { planChange, type Wanted } from './plan.ts';
+import { recordChange } from './record.ts';
+import { trashFolder } from './trash.ts';
+import { withMailbox } from './with-mailbox.ts';
+
+/** What a caller may change of a message; what is absent stays. */
+export interface MessageChange {
+  unread?: boolean;
+  starred?: boolean;
+  /** All folders that the message is to lie in, by id. */
+  folders?: string[];
+  metadata?: Record<string, string>;
+}
+
+/** A mail that has moved at the provider is waited for: this often, this long, in ms. */
+const CATCH_UP_TRIES = 8;
+const CATCH_UP_MS = 500;
+
+/**
+ * Changes one message at the provider and in the store; returns when the provider has accepted it. Throws 404 for a
+ * message that is not there, 400 for folders that are none, and the provider's refusal, after which all is as before.
+ */
+export async function updateMessage(
+  ctx: ChangeContext,
+  scope: Scope,
+  messageId: string,
+  change: MessageChange,
+): Promise<void> {
+  await ctx.db.tenant(scope.applicationId, async (sql) => {
+    if (!(await existingMessages(sql, scope, [messageId])).has(messageId)) throw notFound();
+  });
+  await changeMessages(ctx, scope, [messageId], change, false);
+}
+
+/** Moves a message to Trash, or removes it for good where the operator allows that. */
+export async function deleteMessage(
+  ctx: ChangeContext,
+  scope: Scope,
+  messageId: string,
+  hard: boolean,
+): Promise<void> {
+  await ctx.db.tenant(scope.applicationId, async (sql) => {
+    if (!(await existingMessages(sql, scope, [messageId])).has(messageId)) throw notFound();
+  });
+  await discard(ctx, scope, [messageId], hard);
+}
+
+/** Changes every message of a thread. Drafts stay in their folder: moved away they would be drafts no more. */
+export async function updateThread(
+  ctx: ChangeContext,
+  scope: Scope,
+  threadId: string,
+  change: MessageChange,
+): Promise<void> {
+  const all = await ctx.db.tenant(scope.applicationId, (sql) => messagesOfThread(sql, scope, threadId));
+  if (all.length === 0) throw notFound();
+  const drafts = all.filter((m) => m.draft).map((m) => m.id);
+  const messages = all.filter((m) => !m.draft).map((m) => m.id);
+  if (messages.length > 0) await changeMessages(ctx, scope, messages, change, false);
+  const { folders: _folders, ...ofDrafts } = change;
+  if (drafts.length > 0) await changeMessages(ctx, scope, drafts, ofDrafts, false);
+}
+
+/** Moves a thread to Trash, drafts included, or removes it for good where the operator allows that. */
+export async function deleteThread(
+  ctx: ChangeContext,
+  scope: Scope,
+  threadId: string,
+  hard: boolean,
+): Promise<void> {
+  const all = await ctx.db.tenant(scope.applicationId, (sql) => messagesOfThread(sql, scope, threadId));
+  if (all.length === 0) throw notFound();
+  await discard(
+    ctx,
+    scope,
+    all.map((m) => m.id),
+    hard,
+  );
+}
+
+async function discard(ctx: ChangeContext, scope: Scope, ids: string[], hard: boolean): Promise<void> {
+  if (hard && !ctx.allowHardDelete) {
+    throw new ApiError(
+      'api.invalid_request_error',
+      'hard_delete: is not allowed here; without it the message is moved to Trash. The operator allows it with MAILQUAY_ALLOW_HARD_DELETE.',
+      { field: 'hard_delete', status: 403 },
+    );
+  }
+  if (hard) return changeMessages(ctx, scope, ids, {}, true);
+  const trash = await trashFolder(ctx, scope);
+  return changeMessages(ctx, scope, ids, { folders: [trash] }, false);
+}
+
+async function changeMessages(
+  ctx: ChangeContext,
+  scope: Scope,
+  ids: string[],
+  change: MessageChange,
+  remove: boolean,
+): Promise<void> {
+  const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
+  if (change.folders) checkTarget(change.folders, folders);
+  const wanted = wantedOf(change, remove);
+  if (!wanted) {
+    if (change.metadata)
+      await recordChange(ctx, scope, ids, { flags: [], landed: [], left: [] }, change.metadata);
+    return;
+  }
+  await withMailbox(ctx, scope, async (mailbox, signal) => {
+    for (let tries = 1; ; tries += 1) {
+      const copies = await ctx.db.tenant(scope.applicationId, (sql) => findCopies(sql, scope, ids));
+      const changed = await attempt(ctx, scope, mailbox, ids, copies, wanted, folders, change, signal);
+      if (changed) return;
+      // Nothing is where the store has it: it was moved by another client, and the sync will soon know where to.
+      if (tries >= CATCH_UP_TRIES)
+        throw new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
+      await ctx.db.tenant(scope.applicationId, (sql) => signalLook(sql, scope.grantId));
+      await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
+    }
+  });
+}
+
+/** One try; false when none of the copies is where it was. */
+async function attempt(
+  ctx: ChangeContext,
+  scope: Scope,
+  mailbox: Mailbox,
+  ids: string[],
+  copies: Copy[],
+  wanted: Wanted,
+  folders: FolderRow[],
+  change: MessageChange,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (copies.length === 0) return false;
+  const { labels } = await mailbox.traits(signal);
+  const works = [...planChange(copies, wanted, folders, labels).values()];
+  const pathOf = (id: string) => (folders.find((f) => f.id === id) as FolderRow).path;
+  const performed = await perform(mailbox, works, pathOf, signal);
+  if (performed.flags.length === 0) return false;
+  await recordChange(ctx, scope, ids, performed, change.metadata ?? null);
+  if (performed.landed.some((copy) => copy.uid === null))
+    await ctx.db.tenant(scope.applicationId, (sql) => signalLook(sql, scope.grantId));
+  return true;
+}
+
+function wantedOf(change: MessageChange, remove: boolean): Wanted | null {
+  const { unread, starred, folders } = change;
+  const flags =
+    unread === undefined && starred === undefined
+      ? null
+      : {
+          ...(unread === undefined ? {} : { seen: !unread }),
+          ...(starred === undefined ? {} : { flagged: starred }),
+        };
+  if (!flags && !folders && !remove) return null;
+  return { flags, folderIds: folders ? [...new Set(folders)] : null, remove };
+}
+
+function checkTarget(ids: string[], folders: FolderRow[]): void {
+  for (const [i, id] of ids.entries()) {
+    const folder = folders.find((f) => f.id === id);
+    if (!folder) throw invalidRequest(`folders[${i}]`, 'is not the id of a folder of this grant');
+    if (!folder.selectable)
+      throw invalidRequest(`folders[${i}]`, 'is a folder that holds other folders only, and no messages');
+  }
+}

@@ -1,0 +1,105 @@
+import type { RemoteFolder } from '../providers/provider.ts';
+import { insertEvents, type NewEvent } from '../store/events.ts';
+import { listCursors } from '../store/folder-cursors.ts';
+import {
+  deleteRetiredFolders,
+  type FolderRow,
+  freePaths,
+  listFolders,
+  type NewFolder,
+  retiredFolderIds,
+  retireFolders,
+  upsertFolders,
+} from '../store/folders.ts';
+import { signalLook } from '../store/grant-signals.ts';
+import { markFolderGone } from '../store/locations.ts';
+import type { Scope } from '../store/scope.ts';
+import { clean, newFolder, newFolderId } from '../sync/folder-tree.ts';
+import type { ChangeContext } from './context.ts';
+import { changeWriter } from './record.ts';
+
+/** Writes a folder that the provider has made, with those above it that are new; returns its id. */
+export async function recordCreated(
+  ctx: ChangeContext,
+  scope: Scope,
+  chain: RemoteFolder[],
+): Promise<string> {
+  return changeWriter(ctx, scope).transact(async (sql) => {
+    const stored = await listFolders(sql, scope);
+    const ids = new Map(stored.map((f) => [f.path, f.id]));
+    const used = new Set([...ids.values(), ...(await retiredFolderIds(sql, scope))]);
+    const fresh = chain.filter((f) => !ids.has(f.path));
+    for (const folder of fresh) {
+      const id = newFolderId(scope.grantId, folder.path, used);
+      used.add(id);
+      ids.set(folder.path, id);
+    }
+    const rows = fresh.map((folder) => newFolder(folder, ids));
+    await upsertFolders(sql, scope, rows, ctx.clock());
+    await insertEvents(
+      sql,
+      scope,
+      rows.map((row) => eventOf('folder.created', row)),
+    );
+    return ids.get((chain.at(-1) as RemoteFolder).path) as string;
+  });
+}
+
+/** Writes that the provider has renamed a folder: it and all below it keep their ids. */
+export async function recordRenamed(
+  ctx: ChangeContext,
+  scope: Scope,
+  before: FolderRow,
+  chain: RemoteFolder[],
+): Promise<void> {
+  const renamed = chain.at(-1) as RemoteFolder;
+  await recordCreated(ctx, scope, chain.slice(0, -1));
+  await changeWriter(ctx, scope).transact(async (sql) => {
+    const stored = await listFolders(sql, scope);
+    const ids = new Map(stored.map((f) => [f.path, f.id]));
+    // The sync may have seen it first.
+    if (ids.get(renamed.path) === before.id) return;
+    const below = before.delimiter ? `${before.path}${before.delimiter}` : null;
+    const parentId = (renamed.parentPath && ids.get(renamed.parentPath)) || null;
+    const rows = stored.flatMap((folder): NewFolder[] => {
+      if (folder.id === before.id) {
+        const attributes = renamed.specialUse ? [renamed.specialUse] : [];
+        const { path, specialUse } = renamed;
+        return [{ ...folder, path, name: clean(renamed.name), parentId, specialUse, attributes }];
+      }
+      if (below === null || !folder.path.startsWith(below)) return [];
+      const path = `${renamed.path}${folder.path.slice(before.path.length)}`;
+      return [{ ...folder, path, name: clean(path) }];
+    });
+    await freePaths(
+      sql,
+      scope,
+      rows.map((row) => row.id),
+    );
+    await upsertFolders(sql, scope, rows, ctx.clock());
+    await insertEvents(
+      sql,
+      scope,
+      rows.map((row) => eventOf('folder.updated', row)),
+    );
+  });
+}
+
+/** Writes that the provider has deleted a folder. Its mails follow when the sync has not found them elsewhere. */
+export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: FolderRow): Promise<void> {
+  await changeWriter(ctx, scope).transact(async (sql) => {
+    const stored = await listFolders(sql, scope);
+    if (!stored.some((f) => f.id === folder.id)) return;
+    const now = ctx.clock();
+    const history = (await listCursors(sql, scope)).some((cursor) => cursor.backfillUid > 1);
+    await retireFolders(sql, scope, [folder.id], now);
+    await markFolderGone(sql, scope, folder.id, null, history ? 'held' : now);
+    await deleteRetiredFolders(sql, scope);
+    await insertEvents(sql, scope, [eventOf('folder.deleted', folder)]);
+    await signalLook(sql, scope.grantId);
+  });
+}
+
+function eventOf(type: NewEvent['type'], folder: NewFolder): NewEvent {
+  return { type, objectId: folder.id, data: { name: folder.name, attributes: folder.attributes } };
+}
