@@ -88,7 +88,7 @@ With the official SDK (in this folder, or after npm install nylas), save as demo
   for (const message of page.data) console.log(new Date(message.date * 1000).toISOString(), message.subject);
 
 Send a new mail into the mailbox, then list again:
-  printf 'LHLO demo\\r\\nMAIL FROM:<friend@example.org>\\r\\nRCPT TO:<${USER}>\\r\\nDATA\\r\\nSubject: Hello from the demo\\r\\nFrom: friend@example.org\\r\\n\\r\\nIt works.\\r\\n.\\r\\nQUIT\\r\\n' | nc -q 2 127.0.0.1 ${lmtpPort}
+  node -e 'const s=require("net").connect(${lmtpPort},"127.0.0.1",()=>s.write("LHLO demo\\r\\nMAIL FROM:<friend@example.org>\\r\\nRCPT TO:<${USER}>\\r\\nDATA\\r\\nSubject: Hello from the demo\\r\\nFrom: friend@example.org\\r\\n\\r\\nIt works.\\r\\n.\\r\\nQUIT\\r\\n")).pipe(process.stdout)'
 
 Stop with Ctrl-C; nothing is kept.`;
 }

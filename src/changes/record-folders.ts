@@ -53,7 +53,7 @@ export async function recordRenamed(
   chain: RemoteFolder[],
 ): Promise<void> {
   const renamed = chain.at(-1) as RemoteFolder;
-  await recordCreated(ctx, scope, chain.slice(0, -1));
+  if (chain.length > 1) await recordCreated(ctx, scope, chain.slice(0, -1));
   await changeWriter(ctx, scope).transact(async (sql) => {
     const stored = await listFolders(sql, scope);
     const ids = new Map(stored.map((f) => [f.path, f.id]));

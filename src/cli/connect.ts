@@ -55,7 +55,13 @@ export async function connect(args: ConnectArgs, config: Config, out: (line: str
     if (syncHere) await services.start();
     await showProgress(db, { applicationId: application.id, grantId: grant.id }, out);
     out(`Read it:  GET /v3/grants/${grant.id}/messages`);
-    if (syncHere) out('mailquay is not running now. Start it with: npm start');
+    if (syncHere) {
+      out(
+        config.databaseUrl
+          ? 'A mailquay that runs on this database goes on from here. If none does: npm start'
+          : 'mailquay is not running now. Start it with: npm start',
+      );
+    }
   } finally {
     await services.stop();
     await instance.database.close();

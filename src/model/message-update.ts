@@ -7,7 +7,7 @@ const MAX_KEY_CHARS = 40;
 const MAX_VALUE_CHARS = 500;
 
 /** An application's own notes on an object: a flat map of strings. */
-export const Metadata = Type.Record(
+const Metadata = Type.Record(
   Type.String({ pattern: `^[\\s\\S]{1,${MAX_KEY_CHARS}}$` }),
   Type.String({ maxLength: MAX_VALUE_CHARS }),
   {

@@ -70,6 +70,13 @@ export async function release(
   );
 }
 
+/** Frees all grants, when it is certain that none of their owners lives. */
+export async function freeLeases(sql: Sql): Promise<void> {
+  await sql.run(
+    'UPDATE leases SET token = token + 1, expires_at = to_timestamp(0) WHERE expires_at > to_timestamp(0)',
+  );
+}
+
 /** How often in a row the sync of a grant has failed. */
 export async function failuresOf(sql: Sql, grantId: string): Promise<number> {
   const [row] = await sql.rows<{ failures: number }>('SELECT failures FROM leases WHERE grant_id = $1', [

@@ -127,6 +127,27 @@ export function describeMailbox(
       expect(folders.find((f) => f.path === path)?.name).toContain('Übersicht 日本');
     });
 
+    test('lists the folder that is watched as it is now', async () => {
+      const { path } = await folderWith(2);
+      const stop = new AbortController();
+      let watching = false;
+      const watched = mailbox
+        .watch(
+          { path },
+          (hint) => {
+            watching ||= hint.kind === 'watching';
+          },
+          stop.signal,
+        )
+        .catch(() => {});
+      await eventually(async () => expect(watching).toBe(true));
+      await server.deliver(path, raw('new one'));
+      const folder = (await mailbox.folders(SIGNAL())).find((f) => f.path === path);
+      expect(folder?.status?.messages ?? 3).toBe(3);
+      stop.abort(new Error('seen'));
+      await watched;
+    });
+
     test('opens a folder with one consistent observation', async () => {
       const { path, uids } = await folderWith(5);
       await opened(path, async (folder) => {

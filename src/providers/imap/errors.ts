@@ -60,7 +60,8 @@ function plainWords(failure: ImapFailure): string {
   const { message = 'unknown error' } = failure;
   if (/wrong version number|packet length too long/i.test(message))
     return 'The server does not speak TLS on this port; try starttls, or another port.';
-  return message;
+  // Advice of the runtime is for who runs it.
+  return message.replace(/; if the root CA is installed locally.*$/s, '');
 }
 
 /** The code in brackets; the library names it for a login only, so for other commands it is read from the answer. */

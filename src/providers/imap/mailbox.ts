@@ -20,6 +20,7 @@ import {
   type Dialer,
   type ImapTimings,
   MAX_MESSAGE_BYTES,
+  withDeadline,
 } from './connection.ts';
 import { openForEditing } from './editable-folder.ts';
 import { createFolder, deleteFolder, renameFolder } from './folder-changes.ts';
@@ -74,7 +75,11 @@ export class ImapMailbox implements Mailbox {
     const ended = this.#until(signal);
     const watcher = this.#watcher;
     if (watcher?.ready) {
-      return watcher.use((client) => listFolders(client, this.#timings, ended));
+      return watcher.use(async (client) => {
+        // RFC 9051 6.3.11: STATUS of the selected folder answers from what the session has been told; NOOP has it told.
+        await withDeadline(client, this.#timings.command, ended, 'NOOP', () => client.noop());
+        return listFolders(client, this.#timings, ended);
+      });
     }
     return this.#withWork(ended, (client) => listFolders(client, this.#timings, ended));
   }

@@ -143,7 +143,7 @@ export class MailModel {
   renameFolder(from: string, to: string, delimiter = '/', newUidValidity = false): void {
     const source = this.folder(from);
     for (const folder of [...this.folders.values()]) {
-      const below = folder.name.startsWith(`${source.name}${delimiter}`);
+      const below = folder.name.startsWith(`${from}${delimiter}`);
       if (folder !== source && !below) continue;
       this.folders.delete(folder.name);
       folder.name = folder === source ? to : `${to}${folder.name.slice(from.length)}`;
