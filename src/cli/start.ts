@@ -149,7 +149,9 @@ export async function start(config: Config, out: (line: string) => void): Promis
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve(null));
   const server = await startServer(config, {
     onDatabaseExit: () =>
-      ended.resolve('The embedded PostgreSQL ended by itself. Start mailquay again; with MAILQUAY_LOG_LEVEL=info its own words are in the log.'),
+      ended.resolve(
+        'The embedded PostgreSQL ended by itself. Start mailquay again; with MAILQUAY_LOG_LEVEL=info its own words are in the log.',
+      ),
   });
   await greet(server, config, out);
   const problem = await ended.promise;

@@ -13,6 +13,8 @@ export type ProviderErrorKind =
   | 'exists'
   /** What was opened is not what is there now (UIDVALIDITY): start over with this folder. */
   | 'changed'
+  /** A search that cannot be read, or that this server will not do. */
+  | 'bad_query'
   /** The host may not be dialled (private range). */
   | 'forbidden_host'
   /** The TLS handshake or certificate failed. */

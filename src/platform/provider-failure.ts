@@ -47,6 +47,12 @@ export function providerFailure(error: ProviderError): ApiError {
         ...words,
         cause: error,
       });
+    case 'bad_query':
+      return new ApiError('api.invalid_request_error', `search_query_native: ${error.message}`, {
+        field: 'search_query_native',
+        ...words,
+        cause: error,
+      });
     case 'forbidden_host':
       return failure(422, error.message);
     case 'folder_refused':

@@ -25,6 +25,8 @@ export interface Mailbox {
   watch(paths: WatchRequest, onHint: (hint: Hint) => void, signal: AbortSignal): Promise<void>;
   /** The raw message, or a byte range of it, as a stream. */
   fetchRaw(location: RemoteLocation, range: ByteRange | null, signal: AbortSignal): Promise<Readable>;
+  /** UIDs in a folder that the provider finds by a query in its own language, ascending. */
+  search(path: string, query: string, signal: AbortSignal): Promise<{ uidValidity: number; uids: number[] }>;
   /** Opens a folder for changing what is in it. What the server refuses is thrown with its words, here and below. */
   edit(path: string, signal: AbortSignal): Promise<EditableFolder>;
   /**

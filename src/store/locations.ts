@@ -275,3 +275,31 @@ export async function findLocations(
     [scope.grantId, messageId],
   );
 }
+
+/** Copies by UID in one folder. */
+export interface Found {
+  folderId: string;
+  uidValidity: number;
+  uids: number[];
+}
+
+/** The messages whose copies lie there, each once. */
+export async function messagesAt(sql: Sql, scope: Scope, found: Found[]): Promise<string[]> {
+  const places = found.flatMap(({ folderId, uidValidity, uids }) =>
+    uids.map((uid) => ({ folderId, uidValidity, uid })),
+  );
+  if (places.length === 0) return [];
+  const rows = await sql.rows<{ id: string }>(
+    `SELECT DISTINCT l.message_id AS id FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS f (folder_id, uid_validity, uid)
+     JOIN message_locations l ON l.grant_id = $2 AND l.folder_id = f.folder_id AND l.uid_validity = f.uid_validity AND l.uid = f.uid
+     WHERE l.application_id = $1`,
+    [
+      scope.applicationId,
+      scope.grantId,
+      places.map((p) => p.folderId),
+      places.map((p) => p.uidValidity),
+      places.map((p) => p.uid),
+    ],
+  );
+  return rows.map((row) => row.id);
+}

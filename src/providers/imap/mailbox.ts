@@ -25,6 +25,7 @@ import {
 import { openForEditing } from './editable-folder.ts';
 import { createFolder, deleteFolder, renameFolder } from './folder-changes.ts';
 import { listFolders } from './folders.ts';
+import { readQuery } from './search.ts';
 import { select } from './select.ts';
 import { SelectedFolder } from './selected-folder.ts';
 import type { ImapSecret, ImapSettings } from './settings.ts';
@@ -145,6 +146,21 @@ export class ImapMailbox implements Mailbox {
     } catch (error) {
       await folder.close();
       throw error;
+    }
+  }
+
+  async search(
+    path: string,
+    query: string,
+    signal: AbortSignal,
+  ): Promise<{ uidValidity: number; uids: number[] }> {
+    const criteria = readQuery(query);
+    const folder = await this.open(path, signal);
+    try {
+      if (!(folder instanceof SelectedFolder)) throw new Error('not an IMAP folder');
+      return { uidValidity: folder.uidValidity, uids: await folder.search(criteria) };
+    } finally {
+      await folder.close();
     }
   }
 

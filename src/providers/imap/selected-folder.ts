@@ -18,6 +18,8 @@ import {
   withDeadline,
 } from './connection.ts';
 import { readFlags } from './flags.ts';
+import { uidSearch } from './search.ts';
+import type { Criterion } from './search-criteria.ts';
 import { uidSet } from './uid-set.ts';
 
 /** The slowest rate at which bodies still make progress. */
@@ -29,6 +31,8 @@ const CHUNK_MESSAGES = 250;
 const HEAD_BYTES = 256 * 1024;
 /** Raw bytes for the API come in pieces of this size (RFC 9051 partial fetch). */
 const RAW_PIECE_BYTES = 1024 * 1024;
+/** A caller waits for a search of one folder this long, in ms: bodies that have no index are read whole. */
+const SEARCH_TIMEOUT_MS = 30_000;
 /** Rows of one FETCH: a folder of this many messages, and changes that others make meanwhile. */
 const MAX_ROWS = 5_000_000;
 const SPARE_ROWS = 10_000;
@@ -115,6 +119,22 @@ export class SelectedFolder implements OpenFolder {
       for (const uid of answer) if (asked.has(uid)) found.push(uid);
     }
     return found;
+  }
+
+  /** What the server finds by these criteria; a search that it will not do is ProviderError('bad_query'). */
+  async search(criteria: Criterion[]): Promise<number[]> {
+    if (this.exists === 0) return [];
+    try {
+      return await this.#command(SEARCH_TIMEOUT_MS, 'UID SEARCH', () => uidSearch(this.#client, criteria));
+    } catch (error) {
+      if (!(error instanceof ProviderError) || error.kind !== 'protocol') throw error;
+      const { response, code } = error;
+      throw new ProviderError('bad_query', `the mail server refuses it: ${error.message}`, {
+        response,
+        code,
+        cause: error,
+      });
+    }
   }
 
   async flags(from: number, to: number): Promise<RemoteFlags[]> {
