@@ -3,8 +3,8 @@ import { type FolderName, ProviderError } from '../providers/provider.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import type { ChangeContext } from './context.ts';
+import { whileHeld } from './hold-folders.ts';
 import { recordCreated, recordDeleted, recordRenamed } from './record-folders.ts';
-import { withMailbox } from './with-mailbox.ts';
 
 /** Folders without which a mailbox does not work. */
 const NEEDED = new Set<string | null>(['\\Inbox', '\\Sent', '\\Drafts', '\\Trash', '\\Junk', '\\All']);
@@ -18,7 +18,7 @@ export async function createFolder(
   const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
   const parent = wanted.parentId === null ? null : parentOf(folders, wanted.parentId);
   checkName(wanted.name, delimiterOf(folders, parent));
-  const chain = await withMailbox(ctx, scope, (mailbox, signal) =>
+  const chain = await whileHeld(ctx, scope, (mailbox, signal) =>
     mailbox.createFolder({ parentPath: parent?.path ?? null, name: wanted.name }, null, signal),
   );
   return recordCreated(ctx, scope, chain);
@@ -41,7 +41,7 @@ export async function updateFolder(
   if (!to) return;
   if (NEEDED.has(folder.specialUse))
     throw invalidRequest('name', 'this is a system folder, which cannot be renamed or moved');
-  const chain = await withMailbox(ctx, scope, (mailbox, signal) =>
+  const chain = await whileHeld(ctx, scope, (mailbox, signal) =>
     mailbox.renameFolder(folder.path, to, signal),
   );
   await recordRenamed(ctx, scope, folder, chain);
@@ -56,7 +56,7 @@ export async function deleteFolder(ctx: ChangeContext, scope: Scope, folderId: s
     throw invalidRequest('id', 'this is a system folder, which cannot be deleted');
   if (folders.some((f) => f.parentId === folderId))
     throw invalidRequest('id', 'this folder has folders below it; delete those first');
-  await withMailbox(ctx, scope, async (mailbox, signal) => {
+  await whileHeld(ctx, scope, async (mailbox, signal) => {
     try {
       await mailbox.deleteFolder(folder.path, signal);
     } catch (error) {

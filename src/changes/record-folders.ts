@@ -1,4 +1,6 @@
 import type { RemoteFolder } from '../providers/provider.ts';
+import { nextChangeIds } from '../store/changes.ts';
+import type { Sql } from '../store/database.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
 import { listCursors } from '../store/folder-cursors.ts';
 import {
@@ -14,6 +16,7 @@ import {
 import { signalLook } from '../store/grant-signals.ts';
 import { markFolderGone } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
+import { releaseFolders } from '../store/sync-states.ts';
 import { clean, newFolder, newFolderId } from '../sync/folder-tree.ts';
 import type { ChangeContext } from './context.ts';
 import { changeWriter } from './record.ts';
@@ -24,7 +27,7 @@ export async function recordCreated(
   scope: Scope,
   chain: RemoteFolder[],
 ): Promise<string> {
-  return changeWriter(ctx, scope).transact(async (sql) => {
+  return recordFolders(ctx, scope, async (sql) => {
     const stored = await listFolders(sql, scope);
     const ids = new Map(stored.map((f) => [f.path, f.id]));
     const used = new Set([...ids.values(), ...(await retiredFolderIds(sql, scope))]);
@@ -54,11 +57,11 @@ export async function recordRenamed(
 ): Promise<void> {
   const renamed = chain.at(-1) as RemoteFolder;
   if (chain.length > 1) await recordCreated(ctx, scope, chain.slice(0, -1));
-  await changeWriter(ctx, scope).transact(async (sql) => {
+  await recordFolders(ctx, scope, async (sql) => {
     const stored = await listFolders(sql, scope);
     const ids = new Map(stored.map((f) => [f.path, f.id]));
-    // The sync may have seen it first.
-    if (ids.get(renamed.path) === before.id) return;
+    // The sync has seen it first, after a hold that was too short.
+    if (ids.has(renamed.path)) return;
     const below = before.delimiter ? `${before.path}${before.delimiter}` : null;
     const parentId = (renamed.parentPath && ids.get(renamed.parentPath)) || null;
     const rows = stored.flatMap((folder): NewFolder[] => {
@@ -87,7 +90,7 @@ export async function recordRenamed(
 
 /** Writes that the provider has deleted a folder. Its mails follow when the sync has not found them elsewhere. */
 export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: FolderRow): Promise<void> {
-  await changeWriter(ctx, scope).transact(async (sql) => {
+  await recordFolders(ctx, scope, async (sql) => {
     const stored = await listFolders(sql, scope);
     if (!stored.some((f) => f.id === folder.id)) return;
     const now = ctx.clock();
@@ -97,6 +100,15 @@ export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: Fo
     await deleteRetiredFolders(sql, scope);
     await insertEvents(sql, scope, [eventOf('folder.deleted', folder)]);
     await signalLook(sql, scope.grantId);
+  });
+}
+
+/** A change of folders in the store, which no listing from before it undoes. */
+function recordFolders<T>(ctx: ChangeContext, scope: Scope, work: (sql: Sql) => Promise<T>): Promise<T> {
+  return changeWriter(ctx, scope).transact(async (sql) => {
+    const [changeId = 0] = await nextChangeIds(sql, 1);
+    await releaseFolders(sql, scope, changeId);
+    return work(sql);
   });
 }
 

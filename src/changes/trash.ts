@@ -2,8 +2,8 @@ import type { FolderRow } from '../store/folders.ts';
 import { listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import type { ChangeContext } from './context.ts';
+import { whileHeld } from './hold-folders.ts';
 import { recordCreated } from './record-folders.ts';
-import { withMailbox } from './with-mailbox.ts';
 
 const TRASH_NAME = 'Trash';
 
@@ -12,7 +12,7 @@ export async function trashFolder(ctx: ChangeContext, scope: Scope): Promise<str
   const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
   const found = folders.find(isTrash) ?? folders.find((f) => f.selectable && /^trash$/i.test(f.name));
   if (found) return found.id;
-  const created = await withMailbox(ctx, scope, (mailbox, signal) =>
+  const created = await whileHeld(ctx, scope, (mailbox, signal) =>
     mailbox.createFolder({ parentPath: null, name: TRASH_NAME }, '\\Trash', signal),
   );
   return recordCreated(ctx, scope, created);

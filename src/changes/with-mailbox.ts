@@ -13,16 +13,17 @@ export async function withMailbox<T>(
   ctx: ChangeContext,
   scope: Scope,
   work: (mailbox: Mailbox, signal: AbortSignal) => Promise<T>,
+  timeoutMs: number = CHANGE_TIMEOUT_MS,
 ): Promise<T> {
   const opened = await ctx.mailbox(scope);
   if (!opened) throw notFound();
-  const signal = AbortSignal.timeout(CHANGE_TIMEOUT_MS);
+  const signal = AbortSignal.timeout(timeoutMs);
   try {
     return await work(opened.mailbox, signal);
   } catch (error) {
     if (signal.aborted) {
       throw providerFailure(
-        new ProviderError('network', `The provider did not finish in ${CHANGE_TIMEOUT_MS / 1000} s.`),
+        new ProviderError('network', `The provider did not finish in ${timeoutMs / 1000} s.`),
       );
     }
     throw error instanceof ProviderError ? providerFailure(error) : error;

@@ -64,3 +64,33 @@ export async function readProgress(sql: Sql, scope: Scope): Promise<SyncProgress
   );
   return row ?? null;
 }
+
+/**
+ * Holds the sync's view of the folders while they are changed at the provider. Without a row no sync has begun that
+ * could see half of it.
+ */
+export async function holdFolders(sql: Sql, scope: Scope, until: Date): Promise<void> {
+  await sql.run(
+    `UPDATE sync_states SET folders_held_until = greatest(folders_held_until, $3)
+     WHERE application_id = $1 AND grant_id = $2`,
+    [scope.applicationId, scope.grantId, until],
+  );
+}
+
+/** Ends the hold; `changeId` names the change, null when nothing has changed. */
+export async function releaseFolders(sql: Sql, scope: Scope, changeId: number | null): Promise<void> {
+  await sql.run(
+    `UPDATE sync_states SET folders_held_until = NULL, folder_change_id = coalesce($3, folder_change_id)
+     WHERE application_id = $1 AND grant_id = $2`,
+    [scope.applicationId, scope.grantId, changeId],
+  );
+}
+
+/** Whether folders that were listed when `seenAt` was the newest change are still what is there. */
+export async function mayBelieveListing(sql: Sql, scope: Scope, seenAt: number, now: Date): Promise<boolean> {
+  const rows = await sql.rows(
+    `SELECT 1 FROM sync_states WHERE grant_id = $1 AND (folder_change_id > $2 OR folders_held_until > $3)`,
+    [scope.grantId, seenAt, now],
+  );
+  return rows.length === 0;
+}

@@ -13,8 +13,8 @@ import {
   retireFolders,
   upsertFolders,
 } from '../store/folders.ts';
-import { assertHeld } from '../store/leases.ts';
 import { countGone, markFolderGone } from '../store/locations.ts';
+import { mayBelieveListing } from '../store/sync-states.ts';
 import { attributesOf } from './folder-state.ts';
 import { base32 } from './match.ts';
 import type { Writer } from './transaction.ts';
@@ -27,17 +27,20 @@ const MAX_NAME_CHARS = 1_024;
  * Brings the stored folders in step with a listing. A path that vanished while another with the same
  * UIDVALIDITY appeared is a rename: the folder keeps its id, and so do its messages. Copies in folders that are
  * gone are marked as gone, so that messages which turn up elsewhere survive; the rows follow when they are empty.
- * `mayBeInHistory`: whether a folder's mails may lie in history that is still to be read elsewhere.
+ * `mayBeInHistory`: whether a folder's mails may lie in history that is still to be read elsewhere. `seenAt`: the
+ * newest change of our own when the folders were listed; null comes back, and nothing is written, when there has been
+ * a newer one, or one is on its way.
  */
 export async function applyFolderTree(
   writer: Writer,
   remote: RemoteFolder[],
   mayBeInHistory: (folderId: string) => boolean,
-): Promise<FolderRow[]> {
-  const { db, scope, lease } = writer;
-  return db.engine(async (sql) => {
-    await assertHeld(sql, lease);
+  seenAt: number,
+): Promise<FolderRow[] | null> {
+  const { scope } = writer;
+  return writer.transact(async (sql) => {
     const now = writer.clock();
+    if (!(await mayBelieveListing(sql, scope, seenAt, now))) return null;
     const stored = await listFolders(sql, scope);
     const validity = new Map((await listCursors(sql, scope)).map((c) => [c.folderId, c.uidValidity]));
     const retired = await retiredFolderIds(sql, scope);

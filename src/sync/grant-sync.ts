@@ -1,5 +1,6 @@
 import { faultPoint } from '../platform/fault-point.ts';
 import { type Hint, ProviderError, type RemoteFolder } from '../providers/provider.ts';
+import { lastChangeId } from '../store/changes.ts';
 import { insertEvents } from '../store/events.ts';
 import { listCursors } from '../store/folder-cursors.ts';
 import type { FolderRow } from '../store/folders.ts';
@@ -283,15 +284,21 @@ export class GrantSync {
 
   async #listFolders(): Promise<void> {
     const ctx = this.#ctx;
-    await faultPoint('sync.before_list');
-    const remote = await ctx.mailbox.folders(ctx.signal);
-    await faultPoint('sync.after_list');
-    const rows = await ctx.serial(() =>
-      applyFolderTree(ctx.writer, remote, (id) => {
-        const folder = this.#folders.get(id);
-        return !folder || mayBeInHistory(folder, this.#folders.values());
-      }),
-    );
+    const mayLieInHistory = (id: string) => {
+      const folder = this.#folders.get(id);
+      return !folder || mayBeInHistory(folder, this.#folders.values());
+    };
+    let remote: RemoteFolder[];
+    let rows: FolderRow[] | null;
+    do {
+      await faultPoint('sync.before_list');
+      const seenAt = await ctx.writer.db.engine(lastChangeId);
+      const listed = await ctx.mailbox.folders(ctx.signal);
+      await faultPoint('sync.after_list');
+      rows = await ctx.serial(() => applyFolderTree(ctx.writer, listed, mayLieInHistory, seenAt));
+      remote = listed;
+      if (!rows) await this.#pause();
+    } while (!rows);
     const known = this.#folders.size > 0;
     const cursors = known ? null : await ctx.writer.db.engine((sql) => listCursors(sql, ctx.writer.scope));
     const status = new Map(remote.map((f: RemoteFolder) => [f.path, f.status]));

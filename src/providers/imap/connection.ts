@@ -173,6 +173,8 @@ export interface UidRange {
 export interface UntaggedResponse {
   command: string;
   attributes?: { type?: string; value?: unknown; section?: { value?: unknown }[] }[];
+  /** Instead of attributes, for a SEARCH answer of plain numbers. */
+  numbers?: number[];
 }
 
 /** The part of imapflow's connection that we hook into. */

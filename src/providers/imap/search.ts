@@ -2,6 +2,7 @@ import type { ImapFlow } from 'imapflow';
 import { ProviderError } from '../provider.ts';
 import type { ImapHooks, UntaggedResponse } from './connection.ts';
 import { CriteriaError, type Criterion, parseCriteria } from './search-criteria.ts';
+import { readUidSet } from './uid-set.ts';
 
 /** Most UIDs that are taken from one answer: a folder of that many mails, and a server that counts without end. */
 const MAX_FOUND = 1_000_000;
@@ -20,6 +21,9 @@ export function readQuery(query: string): Criterion[] {
 export async function uidSearch(client: ImapFlow, criteria: Criterion[]): Promise<number[]> {
   const hooks = client as unknown as ImapHooks;
   const found: number[] = [];
+  const take = (uids: number[]) => {
+    for (const uid of uids) if (Number.isInteger(uid) && uid > 0 && found.length < MAX_FOUND) found.push(uid);
+  };
   const attributes = criteria.map(attribute);
   // RFC 6855 3: with UTF8=ACCEPT all is UTF-8 already, and CHARSET is forbidden.
   if (hasNonAscii(criteria) && !client.enabled.has('UTF8=ACCEPT'))
@@ -27,10 +31,13 @@ export async function uidSearch(client: ImapFlow, criteria: Criterion[]): Promis
   const response = await hooks.exec('UID SEARCH', attributes, {
     untagged: {
       SEARCH: async (untagged: UntaggedResponse) => {
-        for (const { value } of untagged.attributes ?? []) {
-          const uid = Number(value);
-          if (Number.isInteger(uid) && uid > 0 && found.length < MAX_FOUND) found.push(uid);
-        }
+        take(untagged.numbers ?? (untagged.attributes ?? []).map(({ value }) => Number(value)));
+      },
+      // IMAP4rev2 answers with ESEARCH (RFC 9051 7.3.4).
+      ESEARCH: async (untagged: UntaggedResponse) => {
+        const words = (untagged.attributes ?? []).map((attribute) => attribute?.value);
+        const set = words[words.indexOf('ALL') + 1];
+        if (words.includes('ALL') && typeof set === 'string') take(readUidSet(set, MAX_FOUND) ?? []);
       },
     },
   });

@@ -11,18 +11,18 @@ export function uidSet(uids: number[]): string {
   return parts.join(',');
 }
 
-/** Most UIDs that are read from one set: more than any command of ours names. */
-const MAX_READ = 100_000;
+/** More than any command of ours names. */
+const MAX_NAMED = 100_000;
 
-/** Reads a set in the order in which it is written, ranges downwards too; null when it is none or endless. */
-export function readUidSet(text: string): number[] | null {
+/** Reads a set in the order in which it is written, ranges downwards too; null when it is none or has more than `most`. */
+export function readUidSet(text: string, most: number = MAX_NAMED): number[] | null {
   const uids: number[] = [];
   for (const part of text.split(',')) {
     const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(part);
     if (!match) return null;
     const from = Number(match[1]);
     const to = Number(match[2] ?? match[1]);
-    if (uids.length + Math.abs(to - from) >= MAX_READ) return null;
+    if (uids.length + Math.abs(to - from) >= most) return null;
     for (let uid = from; from <= to ? uid <= to : uid >= to; uid += from <= to ? 1 : -1) uids.push(uid);
   }
   return uids;
