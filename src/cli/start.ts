@@ -12,6 +12,7 @@ import { grantRoutes } from '../http/routes/grants.ts';
 import { healthRoutes } from '../http/routes/health.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
+import { redirectUriRoutes } from '../http/routes/redirect-uris.ts';
 import { threadRoutes } from '../http/routes/threads.ts';
 import { createServer } from '../http/server.ts';
 import type { Config } from '../platform/config.ts';
@@ -97,6 +98,7 @@ async function routesOf(instance: Instance, services: Services) {
   };
   return [
     ...applicationRoutes(parts),
+    ...redirectUriRoutes(parts),
     ...connectRoutes(parts),
     ...grantRoutes(parts),
     ...providerRoutes(parts),

@@ -14,6 +14,7 @@ import { attachmentRoutes } from '../../src/http/routes/attachments.ts';
 import { folderRoutes } from '../../src/http/routes/folders.ts';
 import { healthRoutes } from '../../src/http/routes/health.ts';
 import { messageRoutes } from '../../src/http/routes/messages.ts';
+import { redirectUriRoutes } from '../../src/http/routes/redirect-uris.ts';
 import { threadRoutes } from '../../src/http/routes/threads.ts';
 import { createServer, type Timeouts } from '../../src/http/server.ts';
 import { createLog } from '../../src/platform/log.ts';
@@ -61,6 +62,7 @@ export async function startApi(
   const parts = { db: database.db, metrics, originals, cursors: new Cursors(randomBytes(32)) };
   const routes = [
     ...applicationRoutes(parts),
+    ...redirectUriRoutes(parts),
     ...messageRoutes(parts),
     ...threadRoutes(parts),
     ...folderRoutes(parts),
