@@ -13,17 +13,18 @@ import { openTestDatabase, type TestDatabase } from '../../test/support/test-dat
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { type Postfix, startPostfix } from '../../testbed/postfix.ts';
+import { Authenticator } from '../http/auth.ts';
 import { connectRoutes } from '../http/routes/connect.ts';
 import { grantRoutes } from '../http/routes/grants.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
 import { createServer } from '../http/server.ts';
+import { readConfig } from '../platform/config.ts';
 import { createEgress } from '../platform/egress.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readSecrets } from '../platform/secrets.ts';
 import { imapVerifier } from '../providers/imap/verify.ts';
 import { ensureMasterKey } from '../store/master-keys.ts';
 import { createApplication } from './applications.ts';
-import { RateLimit } from './rate-limit.ts';
 
 const PASSWORD = `canary-${randomUUID()}-p%ss "w\\rd`;
 
@@ -56,10 +57,13 @@ beforeAll(async () => {
     imap: imapVerifier(egress),
     dnsServers: ['127.0.0.1:1'],
   };
-  const limit = new RateLimit(50, 1);
-  const parts = { connect, limit };
+  const parts = { connect };
   const routes = [...connectRoutes(parts), ...grantRoutes(parts), ...providerRoutes(parts)];
-  app = createServer({ db: database.db, log, metrics: createMetrics(), routes });
+  app = createServer({
+    ...{ db: database.db, log, metrics: createMetrics(), routes },
+    authenticator: new Authenticator(database.db),
+    rateLimits: readConfig({}).rateLimits,
+  });
   await app.listen({ host: '127.0.0.1', port: 0 });
   origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
   key = (await createApplication(database.db, 'one')).value;

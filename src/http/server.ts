@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { RateLimits } from '../platform/config.ts';
 import { ApiError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Database } from '../store/database.ts';
-import { Authenticator } from './auth.ts';
+import type { Authenticator } from './auth.ts';
 import { acceptsGzip, compressed } from './compress.ts';
 import { answerOnSocket, asApiError, errorAnswer, refusal } from './failures.ts';
 import { parseJsonBody } from './json-body.ts';
 import { registerRoute } from './register-route.ts';
+import { RequestLimits } from './request-limits.ts';
 import type { Route } from './route.ts';
 
 /** What composition hands to the server. */
@@ -17,6 +19,9 @@ export interface ServerParts {
   db: Database;
   log: Log;
   metrics: Metrics;
+  authenticator: Authenticator;
+  /** Without them nothing is limited. */
+  rateLimits?: RateLimits;
   /** Every route of every resource, see routes/. */
   routes: Route[];
   /** Shorter times are for tests. */
@@ -107,8 +112,14 @@ export function createServer(parts: ServerParts): FastifyInstance {
   });
 
   readBodies(app);
-  const authenticator = new Authenticator(parts.db);
-  for (const route of parts.routes) registerRoute(app, route, parts.db, authenticator);
+  app.decorateRequest('principal', null);
+  app.decorateRequest('claim', null);
+  const keepers = {
+    db: parts.db,
+    authenticator: parts.authenticator,
+    limits: parts.rateLimits ? new RequestLimits(parts.db, parts.rateLimits) : null,
+  };
+  for (const route of parts.routes) registerRoute(app, route, keepers);
   refuseOtherMethods(app, parts.routes);
 
   app.setNotFoundHandler(() => {
@@ -128,6 +139,7 @@ function readBodies(app: FastifyInstance): void {
       const encoding = request.headers['content-encoding'];
       if (encoding && encoding !== 'identity')
         throw refusal(415, 'Send the request body without Content-Encoding.');
+      if (request.claim) request.claim.body = body;
       return parseJsonBody(body);
     },
   );

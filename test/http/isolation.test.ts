@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ConnectContext } from '../../src/connect/context.ts';
-import { RateLimit } from '../../src/connect/rate-limit.ts';
 import { grantRoutes } from '../../src/http/routes/grants.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import {
@@ -32,7 +31,7 @@ beforeAll(async () => {
     extraRoutes: (db) => {
       // Only what finds a grant is of interest here; none of it may get as far as the rest of the context.
       const connect = { db } as unknown as ConnectContext;
-      return grantRoutes({ connect, limit: new RateLimit(1_000, 1) });
+      return grantRoutes({ connect });
     },
   });
   a = await addApplication(api.database.db, 'a');

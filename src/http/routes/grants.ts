@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import type { ConnectContext } from '../../connect/context.ts';
 import { toGrantObject } from '../../connect/grant-object.ts';
 import { deleteGrant, listGrants, updateGrant } from '../../connect/grants.ts';
-import type { RateLimit } from '../../connect/rate-limit.ts';
 import { Done, OffsetPage, One } from '../../model/envelope.ts';
 import { Grant } from '../../model/grant.ts';
 import { notFound } from '../../platform/errors.ts';
@@ -41,9 +40,8 @@ const GrantUpdate = Type.Object({
   name: Type.Optional(Type.Unknown()),
 });
 
-export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit: RateLimit }): Route[] {
+export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
   const find = async (applicationId: string, identifier: string): Promise<StoredGrant> => {
-    limit.take(applicationId);
     const grant = await connect.db.tenant(applicationId, (sql) => findGrant(sql, applicationId, identifier));
     if (!grant) throw notFound();
     return grant;
@@ -55,7 +53,6 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
       query: GrantListQuery,
       response: OffsetPage(Grant),
       async handle({ principal, query }) {
-        limit.take(principal.applicationId);
         const limitAndOffset = { limit: query.limit ?? DEFAULT_LIMIT, offset: query.offset ?? 0 };
         // No grant is in a workspace or came from v2, so none matches these.
         if (query.workspace_id ?? query.account_id ?? query.account_ids) return page([], limitAndOffset);

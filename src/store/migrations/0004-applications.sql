@@ -35,7 +35,7 @@ CREATE TABLE service_account_nonces (
   expires_at timestamptz NOT NULL,       -- past this its timestamp is refused anyway
   PRIMARY KEY (service_account_id, nonce)
 );
-CREATE INDEX service_account_nonces_by_expiry ON service_account_nonces (expires_at);
+CREATE INDEX service_account_nonces_by_expiry ON service_account_nonces (service_account_id, expires_at);
 COMMENT ON TABLE service_account_nonces IS 'kind: queue. Nonces of signed requests, each good once.';
 
 CREATE TABLE signatures (

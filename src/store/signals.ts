@@ -1,26 +1,30 @@
 import pg from 'pg';
 import type { DatabaseTarget, Sql } from './database.ts';
 
-const CHANNEL = 'mailquay_grants';
-/** A listener whose connection broke tries again after this long, in ms; meanwhile the slow poll finds what is new. */
+/**
+ * What processes tell each other at commit, with an id: a grant is new, has new credentials or is gone; an API key was
+ * revoked.
+ */
+type Channel = 'mailquay_grants' | 'mailquay_api_keys';
+
+/** A listener whose connection broke tries again after this long, in ms; meanwhile the slow ways find what is new. */
 const RETRY_MS = 2_000;
 
-/** Tells every process, at commit, that a grant is new, has new credentials, or is gone. */
-export async function signalGrant(sql: Sql, grantId: string): Promise<void> {
-  await sql.run('SELECT pg_notify($1, $2)', [CHANNEL, grantId]);
+export async function signal(sql: Sql, channel: Channel, id: string): Promise<void> {
+  await sql.run('SELECT pg_notify($1, $2)', [channel, id]);
 }
 
-/** Hears of changed grants until it is stopped, over a connection of its own. */
-export class GrantListener {
+/** Hears signals until it is stopped, over a connection of its own. */
+export class SignalListener {
   readonly #target: DatabaseTarget;
-  readonly #onGrant: (grantId: string) => void;
+  readonly #handlers: Record<Channel, (id: string) => void>;
   #client: pg.Client | null = null;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(target: DatabaseTarget, onGrant: (grantId: string) => void) {
+  constructor(target: DatabaseTarget, handlers: Record<Channel, (id: string) => void>) {
     this.#target = target;
-    this.#onGrant = onGrant;
+    this.#handlers = handlers;
   }
 
   /** Resolves when it listens; a broken connection is replaced by itself. */
@@ -37,10 +41,13 @@ export class GrantListener {
     };
     client.on('error', again);
     client.on('end', again);
-    client.on('notification', ({ payload }) => payload && this.#onGrant(payload));
+    client.on(
+      'notification',
+      ({ channel, payload }) => payload && this.#handlers[channel as Channel](payload),
+    );
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      for (const channel of Object.keys(this.#handlers)) await client.query(`LISTEN ${channel}`);
     } catch {
       again();
     }
