@@ -13,6 +13,7 @@ import { healthRoutes } from '../http/routes/health.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
 import { redirectUriRoutes } from '../http/routes/redirect-uris.ts';
+import { signatureRoutes } from '../http/routes/signatures.ts';
 import { threadRoutes } from '../http/routes/threads.ts';
 import { createServer } from '../http/server.ts';
 import type { Config } from '../platform/config.ts';
@@ -107,6 +108,7 @@ async function routesOf(instance: Instance, services: Services) {
     ...threadRoutes(parts),
     ...folderRoutes(parts),
     ...attachmentRoutes(parts),
+    ...signatureRoutes(parts),
     ...healthRoutes(parts),
   ];
 }

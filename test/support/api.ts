@@ -17,6 +17,7 @@ import { folderRoutes } from '../../src/http/routes/folders.ts';
 import { healthRoutes } from '../../src/http/routes/health.ts';
 import { messageRoutes } from '../../src/http/routes/messages.ts';
 import { redirectUriRoutes } from '../../src/http/routes/redirect-uris.ts';
+import { signatureRoutes } from '../../src/http/routes/signatures.ts';
 import { threadRoutes } from '../../src/http/routes/threads.ts';
 import { createServer, type Timeouts } from '../../src/http/server.ts';
 import type { RateLimits } from '../../src/platform/config.ts';
@@ -76,6 +77,7 @@ export async function startApi(
     ...threadRoutes(parts),
     ...folderRoutes(parts),
     ...attachmentRoutes(parts),
+    ...signatureRoutes(parts),
     ...healthRoutes(parts),
     ...(options.extraRoutes?.(database.db) ?? []),
   ];
