@@ -47,6 +47,22 @@ it('lets exactly the limit through when two processes are asked for more', async
   expect(await through(a, 5, 'even', 200)).toBe(0);
 });
 
+it('refuses nobody while it holds permits, however the requests come', async () => {
+  for (let round = 0; round < 10; round++) {
+    const [a, b] = twoProcesses();
+    const staggered = async (limiter: RateLimiter) => {
+      const answers: Promise<number>[] = [];
+      for (let i = 0; i < 60; i++) {
+        answers.push(through(limiter, 1, `staggered ${round}`, 50));
+        if (i % 3 === 0) await sleep(i % 2);
+      }
+      return (await Promise.all(answers)).reduce((sum, n) => sum + n, 0);
+    };
+    const [fromA, fromB] = await Promise.all([staggered(a), staggered(b)]);
+    expect(fromA + fromB).toBe(50);
+  }
+});
+
 it('leaves no more idle in a process than that has used', async () => {
   const [a, b] = twoProcesses();
   let fromA = 0;

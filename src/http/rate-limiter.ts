@@ -124,9 +124,12 @@ export class RateLimiter {
     window.asked = false;
     window.endsAt = askedAt + state.leftMs;
     window.left = Math.max(0, count - state.taken);
-    window.permits += granted - through;
-    window.used += through;
-    for (const waiter of waiting.slice(0, through)) waiter.resolve();
+    // Whoever came meanwhile has what is over: nobody waits, or is refused, while there are permits.
+    const late = window.waiting.splice(0, granted - through);
+    window.permits = granted - through - late.length;
+    window.used += through + late.length;
+    for (const waiter of [...waiting.slice(0, through), ...late]) waiter.resolve();
+    if (window.waiting.length === 0) this.#waiting.delete(window);
     for (const waiter of waiting.slice(through)) waiter.reject(tooMany(window.endsAt - this.#now()));
   }
 

@@ -17,7 +17,8 @@ const MAX_OFFSET = 10_000_000;
 const GrantListQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: DEFAULT_LIMIT })),
   offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, default: 0 })),
-  sort_by: Type.Optional(Type.Enum(['created_at', 'updated_at'])),
+  // The SDK sends a value as it was written, also in its own way of writing names.
+  sort_by: Type.Optional(Type.Enum(['created_at', 'updated_at', 'createdAt', 'updatedAt'])),
   order_by: Type.Optional(Type.Enum(['desc', 'asc'])),
   since: Type.Optional(Type.Integer({ minimum: 0, description: 'created_at, inclusive' })),
   before: Type.Optional(Type.Integer({ minimum: 0, description: 'created_at, inclusive' })),
@@ -32,6 +33,12 @@ const GrantListQuery = Type.Object({
 });
 
 const SelectQuery = Type.Object({ select: PageQuery(DEFAULT_LIMIT).select });
+const GrantQuery = Type.Object({
+  ...SelectQuery.properties,
+  expose_aliases: Type.Optional(
+    Type.Boolean({ default: false, description: 'Also `email_aliases`; IMAP servers tell of none' }),
+  ),
+});
 
 /** The service reads the fields itself, and names each by its path. */
 const GrantUpdate = Type.Object({
@@ -58,7 +65,7 @@ export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
         if (query.workspace_id ?? query.account_id ?? query.account_ids) return page([], limitAndOffset);
         const grants = await listGrants(connect, principal.applicationId, {
           ...limitAndOffset,
-          sortBy: query.sort_by ?? 'created_at',
+          sortBy: /^updated/.test(query.sort_by ?? '') ? 'updated_at' : 'created_at',
           orderBy: query.order_by ?? 'desc',
           since: query.since ?? null,
           before: query.before ?? null,
@@ -73,14 +80,17 @@ export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
     applicationRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id',
-      query: SelectQuery,
+      query: GrantQuery,
       response: One(Grant),
-      handle: async ({ principal, params }) =>
-        one(toGrantObject(await find(principal.applicationId, params.grant_id))),
+      async handle({ principal, params, query }) {
+        const grant = toGrantObject(await find(principal.applicationId, params.grant_id));
+        return one(query.expose_aliases ? { ...grant, email_aliases: [] } : grant);
+      },
     }),
     applicationRoute({
       method: 'PATCH',
       path: '/v3/grants/:grant_id',
+      query: SelectQuery,
       body: GrantUpdate,
       response: One(Grant),
       async handle({ principal, params, body }) {
