@@ -208,6 +208,52 @@ describeWithTestbed('connecting to Dovecot and Postfix', () => {
     expect((await nylas.grants.find({ grantId: grant.id })).data.email).toBe('ada@example.org');
     expect((await nylas.grants.list({ queryParams: { limit: 1 } })).data).toHaveLength(1);
     expect((await other.grants.list()).data).toEqual([]);
+
+    const listed = async (queryParams: object) =>
+      (await nylas.grants.list({ queryParams })).data.map(({ id }) => id);
+    const now = Math.floor(Date.now() / 1000);
+    for (const filter of [
+      { email: 'ADA@example.org', grantStatus: 'valid', provider: 'imap' },
+      { since: now - 3_600, before: now + 3_600, ip: '127.0.0.1' },
+      ...['createdAt', 'updatedAt', 'created_at', 'updated_at'].map((sortBy) => ({ sortBy, orderBy: 'asc' })),
+    ]) {
+      expect([filter, await listed(filter)]).toEqual([filter, [grant.id]]);
+    }
+    for (const filter of [
+      { email: 'eve@example.org' },
+      { grantStatus: 'invalid' },
+      { since: now + 3_600 },
+      { before: now - 3_600 },
+      { ip: '192.0.2.1' },
+      { workspaceId: 'x' },
+      { offset: 1 },
+    ]) {
+      expect([filter, await listed(filter)]).toEqual([filter, []]);
+    }
+    await expect(listed({ sortBy: 'email' })).rejects.toMatchObject({ statusCode: 400 });
+
+    const update = (requestBody: object) => nylas.grants.update({ grantId: grant.id, requestBody });
+    expect((await update({ scope: ['mail.read'] })).data).toMatchObject({
+      scope: ['mail.read'],
+      settings: grant.settings,
+      updatedAt: grant.updatedAt,
+    });
+    const settings = { imapUsername: 'ada@example.org', imapHost: '127.0.0.1', imapPort: dovecot.imapPort };
+    const wrong = update({ settings: { ...settings, imapPassword: `${PASSWORD}x`, imapSecurity: 'none' } });
+    await expect(wrong).rejects.toMatchObject({ statusCode: 401, type: 'grant.invalid_authentication' });
+    const verified = await update({
+      settings: { ...settings, imapPassword: PASSWORD, imapSecurity: 'none' },
+    });
+    expect(verified.data).toMatchObject({ id: grant.id, scope: ['mail.read'], grantStatus: 'valid' });
+    expect(verified.data.settings).not.toHaveProperty('imapPassword');
+    const exposed = await call('GET', `/v3/grants/${grant.id}?expose_aliases=true`);
+    expect(exposed.json.data.email_aliases).toEqual([]);
+    expect((await call('GET', `/v3/grants/${grant.id}`)).json.data).not.toHaveProperty('email_aliases');
+    for (const name of ['external:x', 'grant:x']) {
+      await expect(nylas.grants.find({ grantId: name })).rejects.toMatchObject({ statusCode: 404 });
+    }
+    await expect(nylas.grants.find({ grantId: 'me' })).rejects.toMatchObject({ statusCode: 400 });
+
     await expect(other.grants.find({ grantId: grant.id })).rejects.toMatchObject({ statusCode: 404 });
     await expect(other.grants.destroy({ grantId: grant.id })).rejects.toMatchObject({ statusCode: 404 });
     const detected = await nylas.auth.detectProvider({ email: 'someone@gmail.com', allProviderTypes: true });

@@ -13,6 +13,7 @@ import { parseJsonBody } from './json-body.ts';
 import { registerRoute } from './register-route.ts';
 import { RequestLimits } from './request-limits.ts';
 import type { Route } from './route.ts';
+import { cutSlowReaders } from './slow-readers.ts';
 
 /** What composition hands to the server. */
 export interface ServerParts {
@@ -35,11 +36,13 @@ export interface Timeouts {
   request: number;
   /** For a connection on which nothing moves, ms: longer than the slowest send. */
   idle: number;
-  /** How often the first two are looked at, ms. */
+  /** For a client to take its answer, ms, beyond the time that the lowest rate needs (slow-readers.ts). */
+  reader: number;
+  /** How often all but the idle one are looked at, ms. */
   check: number;
 }
 
-const TIMEOUTS: Timeouts = { headers: 15_000, request: 120_000, idle: 180_000, check: 2_000 };
+const TIMEOUTS: Timeouts = { headers: 15_000, request: 120_000, idle: 180_000, reader: 30_000, check: 2_000 };
 /** A request in JSON has at most 3 MB (contract 5.4). */
 const BODY_LIMIT = 3 * 1024 * 1024;
 /** A path segment: ids are shorter, and the header limit bounds the whole. */
@@ -126,6 +129,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     throw new ApiError('api.not_found_error', 'There is no such route.');
   });
   app.setErrorHandler((error, _request, reply) => sendError(reply, error, parts.log));
+  cutSlowReaders(app.server, { graceMs: timeouts.reader, checkMs: timeouts.check });
   app.server.on('checkExpectation', (_request, response: ServerResponse) => refuseExpectation(response));
   return app;
 }

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { OneOf, UnixSeconds, Uuid } from './scalars.ts';
 
-export const RedirectUriPlatform = OneOf(['web', 'desktop', 'js', 'ios', 'android']);
+const RedirectUriPlatform = OneOf(['web', 'desktop', 'js', 'ios', 'android']);
 
 const Setting = (description: string) => Type.Optional(Type.String({ maxLength: 255, description }));
 
