@@ -27,6 +27,9 @@ export async function startMailquay(): Promise<BenchMailquay> {
       MAILQUAY_PORT: '0',
       MAILQUAY_API_KEY: API_KEY,
       MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'true',
+      // Counted as always, and never refused.
+      MAILQUAY_GRANT_REQUESTS_PER_SECOND: '1000000',
+      MAILQUAY_APPLICATION_REQUESTS_PER_SECOND: '1000000',
     }),
   );
   const { db, target } = server.instance.database;

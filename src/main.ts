@@ -5,6 +5,7 @@ import { createApp, listApps } from './cli/apps.ts';
 import { connect } from './cli/connect.ts';
 import { type Instance, openInstance } from './cli/instance.ts';
 import { rotateKeys, showKeys } from './cli/keys.ts';
+import { createAccount, listServiceAccounts, revokeServiceAccount } from './cli/service-accounts.ts';
 import { start } from './cli/start.ts';
 import { readConfig } from './platform/config.ts';
 import { StartupError } from './platform/errors.ts';
@@ -84,6 +85,23 @@ apiKeys
   .command('revoke <id>')
   .addOption(app)
   .action((id, args) => withInstance((parts) => revokeApiKey({ ...args, id }, parts)));
+
+const serviceAccounts = program
+  .command('service-accounts')
+  .description('keys that sign requests to /v3/admin of an application');
+serviceAccounts
+  .command('create')
+  .addOption(app)
+  .option('--name <name>', 'what it is for')
+  .action((args) => withInstance((parts) => createAccount(args, parts)));
+serviceAccounts
+  .command('list')
+  .addOption(app)
+  .action((args) => withInstance((parts) => listServiceAccounts(args, parts)));
+serviceAccounts
+  .command('revoke <id>')
+  .addOption(app)
+  .action((id, args) => withInstance((parts) => revokeServiceAccount({ ...args, id }, parts)));
 
 const apps = program.command('apps').description('applications: tenants that are blind to each other');
 apps.command('create <name>').action((name) => withInstance((parts) => createApp({ name }, parts)));

@@ -2,8 +2,8 @@ import { ApiError, invalidRequest, notFound } from '../platform/errors.ts';
 import type { Mailbox } from '../providers/provider.ts';
 import { type Copy, existingMessages, findCopies, messagesOfThread } from '../store/changes.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
-import { signalLook } from '../store/grant-signals.ts';
 import type { Scope } from '../store/scope.ts';
+import { signal as tell } from '../store/signals.ts';
 import type { ChangeContext } from './context.ts';
 import { perform } from './perform.ts';
 import { planChange, type Wanted } from './plan.ts';
@@ -122,7 +122,7 @@ async function changeMessages(
       // Nothing is where the store has it: it was moved by another client, and the sync will soon know where to.
       if (tries >= CATCH_UP_TRIES)
         throw new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
-      await ctx.db.tenant(scope.applicationId, (sql) => signalLook(sql, scope.grantId));
+      await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
       await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
     }
   });
@@ -148,7 +148,7 @@ async function attempt(
   if (performed.flags.length === 0) return false;
   await recordChange(ctx, scope, ids, performed, change.metadata ?? null);
   if (performed.landed.some((copy) => copy.uid === null))
-    await ctx.db.tenant(scope.applicationId, (sql) => signalLook(sql, scope.grantId));
+    await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
   return true;
 }
 

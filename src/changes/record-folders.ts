@@ -13,9 +13,9 @@ import {
   retireFolders,
   upsertFolders,
 } from '../store/folders.ts';
-import { signalLook } from '../store/grant-signals.ts';
 import { markFolderGone } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
+import { signal } from '../store/signals.ts';
 import { releaseFolders } from '../store/sync-states.ts';
 import { clean, newFolder, newFolderId } from '../sync/folder-tree.ts';
 import type { ChangeContext } from './context.ts';
@@ -99,7 +99,7 @@ export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: Fo
     await markFolderGone(sql, scope, folder.id, null, history ? 'held' : now);
     await deleteRetiredFolders(sql, scope);
     await insertEvents(sql, scope, [eventOf('folder.deleted', folder)]);
-    await signalLook(sql, scope.grantId);
+    await signal(sql, 'mailquay_looks', scope.grantId);
   });
 }
 

@@ -2,6 +2,7 @@ import type { ChangeContext } from '../changes/context.ts';
 import type { ConnectContext } from '../connect/context.ts';
 import { loadImapAccount } from '../connect/grant-secret.ts';
 import { findGrant, markGrantInvalid } from '../connect/grants.ts';
+import { Authenticator } from '../http/auth.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import type { ImapTimings } from '../providers/imap/connection.ts';
 import { imapMailboxes } from '../providers/imap/provider.ts';
@@ -10,8 +11,8 @@ import type { Mailbox } from '../providers/provider.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 import { FileBlobStore } from '../store/blobs/files.ts';
 import { S3BlobStore } from '../store/blobs/s3.ts';
-import { GrantListener } from '../store/grant-signals.ts';
 import type { Scope } from '../store/scope.ts';
+import { SignalListener } from '../store/signals.ts';
 import { Chores } from '../sync/chores.ts';
 import type { SyncTimings } from '../sync/context.ts';
 import { type GrantSource, SyncEngine } from '../sync/engine.ts';
@@ -20,6 +21,8 @@ import type { Instance } from './instance.ts';
 
 /** The services of a running mailquay, composed once and handed to whoever serves them. */
 export interface Services {
+  /** Knows API keys; is told when one is revoked. */
+  authenticator: Authenticator;
   connect: ConnectContext;
   blobs: BlobStore;
   metrics: Metrics;
@@ -71,12 +74,14 @@ export function composeServices(
     },
   });
   const chores = new Chores({ db, blobs, log, rawRetentionDays: config.rawRetentionDays });
-  const listener = new GrantListener(database.target, {
-    changed: (grantId) => {
+  const authenticator = new Authenticator(db);
+  const listener = new SignalListener(database.target, {
+    mailquay_grants: (grantId) => {
       engine.grantChanged(grantId);
       chores.wake();
     },
-    look: (grantId) => engine.lookSoon(grantId),
+    mailquay_looks: (grantId) => engine.lookSoon(grantId),
+    mailquay_api_keys: () => authenticator.forget(),
   });
   const mailbox: Services['mailbox'] = async (scope) => {
     const running = engine.mailboxOf(scope.grantId);
@@ -87,6 +92,7 @@ export function composeServices(
     return { mailbox: own, release: () => own.close() };
   };
   return {
+    authenticator,
     blobs,
     metrics,
     engine,

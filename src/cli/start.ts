@@ -1,9 +1,9 @@
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { ensureFirstApplication } from '../connect/first-application.ts';
-import { RateLimit } from '../connect/rate-limit.ts';
 import { Originals } from '../http/content/originals.ts';
 import { Cursors } from '../http/pagination.ts';
+import { adminApiKeyRoutes } from '../http/routes/admin-api-keys.ts';
 import { applicationRoutes } from '../http/routes/applications.ts';
 import { attachmentRoutes } from '../http/routes/attachments.ts';
 import { connectRoutes } from '../http/routes/connect.ts';
@@ -14,6 +14,8 @@ import { healthRoutes } from '../http/routes/health.ts';
 import { messageChangeRoutes } from '../http/routes/message-changes.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
+import { redirectUriRoutes } from '../http/routes/redirect-uris.ts';
+import { signatureRoutes } from '../http/routes/signatures.ts';
 import { threadChangeRoutes } from '../http/routes/thread-changes.ts';
 import { threadRoutes } from '../http/routes/threads.ts';
 import { createServer } from '../http/server.ts';
@@ -26,8 +28,6 @@ import { rawSource } from '../sync/raw.ts';
 import { type Instance, openInstance } from './instance.ts';
 import { composeServices, type Services } from './service.ts';
 
-/** Calls of /v3/connect and /v3/grants: 50 per second and application (contract 1.6). */
-const APPLICATION_CALLS_PER_SECOND = 50;
 /** Requests that are still running when we are told to stop may take this long, in ms. */
 const DRAIN_MS = 20_000;
 
@@ -63,6 +63,8 @@ export async function startServer(
       db: instance.database.db,
       log: instance.log,
       metrics: services.metrics,
+      authenticator: services.authenticator,
+      rateLimits: config.rateLimits,
       routes: await routesOf(instance, services),
     });
     await listen(app, config);
@@ -97,10 +99,12 @@ async function routesOf(instance: Instance, services: Services) {
     }),
     connect: services.connect,
     changes: services.changes,
-    limit: new RateLimit(APPLICATION_CALLS_PER_SECOND, 1),
+    authenticator: services.authenticator,
   };
   return [
     ...applicationRoutes(parts),
+    ...redirectUriRoutes(parts),
+    ...adminApiKeyRoutes(parts),
     ...connectRoutes(parts),
     ...grantRoutes(parts),
     ...providerRoutes(parts),
@@ -111,6 +115,7 @@ async function routesOf(instance: Instance, services: Services) {
     ...folderRoutes(parts),
     ...folderChangeRoutes(parts),
     ...attachmentRoutes(parts),
+    ...signatureRoutes(parts),
     ...healthRoutes(parts),
   ];
 }

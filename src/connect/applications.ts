@@ -1,9 +1,8 @@
+import { isName, MAX_NAME } from '../model/scalars.ts';
 import { StartupError } from '../platform/errors.ts';
 import { generateApiKey, insertApiKey } from '../store/api-keys.ts';
 import { type Application, insertApplication, listApplications } from '../store/applications.ts';
 import type { Database } from '../store/database.ts';
-
-const MAX_NAME = 100;
 
 /** A new tenant with a first API key, whose value is in the answer only. */
 export async function createApplication(
@@ -37,9 +36,4 @@ export async function resolveApplication(db: Database, idOrName: string | undefi
       ? `There is no application "${idOrName}". See: mailquay apps list`
       : `Several applications have the name "${idOrName}": use the id. See: mailquay apps list`,
   );
-}
-
-/** What may name an application or a key. */
-export function isName(text: string): boolean {
-  return text.trim() !== '' && text.length <= MAX_NAME && !/\p{Cc}/u.test(text);
 }

@@ -13,17 +13,18 @@ import { openTestDatabase, type TestDatabase } from '../../test/support/test-dat
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { type Postfix, startPostfix } from '../../testbed/postfix.ts';
+import { Authenticator } from '../http/auth.ts';
 import { connectRoutes } from '../http/routes/connect.ts';
 import { grantRoutes } from '../http/routes/grants.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
 import { createServer } from '../http/server.ts';
+import { readConfig } from '../platform/config.ts';
 import { createEgress } from '../platform/egress.ts';
 import { createMetrics } from '../platform/metrics.ts';
 import { readSecrets } from '../platform/secrets.ts';
 import { imapVerifier } from '../providers/imap/verify.ts';
 import { ensureMasterKey } from '../store/master-keys.ts';
 import { createApplication } from './applications.ts';
-import { RateLimit } from './rate-limit.ts';
 
 const PASSWORD = `canary-${randomUUID()}-p%ss "w\\rd`;
 
@@ -56,10 +57,13 @@ beforeAll(async () => {
     imap: imapVerifier(egress),
     dnsServers: ['127.0.0.1:1'],
   };
-  const limit = new RateLimit(50, 1);
-  const parts = { connect, limit };
+  const parts = { connect };
   const routes = [...connectRoutes(parts), ...grantRoutes(parts), ...providerRoutes(parts)];
-  app = createServer({ db: database.db, log, metrics: createMetrics(), routes });
+  app = createServer({
+    ...{ db: database.db, log, metrics: createMetrics(), routes },
+    authenticator: new Authenticator(database.db),
+    rateLimits: readConfig({}).rateLimits,
+  });
   await app.listen({ host: '127.0.0.1', port: 0 });
   origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
   key = (await createApplication(database.db, 'one')).value;
@@ -204,6 +208,52 @@ describeWithTestbed('connecting to Dovecot and Postfix', () => {
     expect((await nylas.grants.find({ grantId: grant.id })).data.email).toBe('ada@example.org');
     expect((await nylas.grants.list({ queryParams: { limit: 1 } })).data).toHaveLength(1);
     expect((await other.grants.list()).data).toEqual([]);
+
+    const listed = async (queryParams: object) =>
+      (await nylas.grants.list({ queryParams })).data.map(({ id }) => id);
+    const now = Math.floor(Date.now() / 1000);
+    for (const filter of [
+      { email: 'ADA@example.org', grantStatus: 'valid', provider: 'imap' },
+      { since: now - 3_600, before: now + 3_600, ip: '127.0.0.1' },
+      ...['createdAt', 'updatedAt', 'created_at', 'updated_at'].map((sortBy) => ({ sortBy, orderBy: 'asc' })),
+    ]) {
+      expect([filter, await listed(filter)]).toEqual([filter, [grant.id]]);
+    }
+    for (const filter of [
+      { email: 'eve@example.org' },
+      { grantStatus: 'invalid' },
+      { since: now + 3_600 },
+      { before: now - 3_600 },
+      { ip: '192.0.2.1' },
+      { workspaceId: 'x' },
+      { offset: 1 },
+    ]) {
+      expect([filter, await listed(filter)]).toEqual([filter, []]);
+    }
+    await expect(listed({ sortBy: 'email' })).rejects.toMatchObject({ statusCode: 400 });
+
+    const update = (requestBody: object) => nylas.grants.update({ grantId: grant.id, requestBody });
+    expect((await update({ scope: ['mail.read'] })).data).toMatchObject({
+      scope: ['mail.read'],
+      settings: grant.settings,
+      updatedAt: grant.updatedAt,
+    });
+    const settings = { imapUsername: 'ada@example.org', imapHost: '127.0.0.1', imapPort: dovecot.imapPort };
+    const wrong = update({ settings: { ...settings, imapPassword: `${PASSWORD}x`, imapSecurity: 'none' } });
+    await expect(wrong).rejects.toMatchObject({ statusCode: 401, type: 'grant.invalid_authentication' });
+    const verified = await update({
+      settings: { ...settings, imapPassword: PASSWORD, imapSecurity: 'none' },
+    });
+    expect(verified.data).toMatchObject({ id: grant.id, scope: ['mail.read'], grantStatus: 'valid' });
+    expect(verified.data.settings).not.toHaveProperty('imapPassword');
+    const exposed = await call('GET', `/v3/grants/${grant.id}?expose_aliases=true`);
+    expect(exposed.json.data.email_aliases).toEqual([]);
+    expect((await call('GET', `/v3/grants/${grant.id}`)).json.data).not.toHaveProperty('email_aliases');
+    for (const name of ['external:x', 'grant:x']) {
+      await expect(nylas.grants.find({ grantId: name })).rejects.toMatchObject({ statusCode: 404 });
+    }
+    await expect(nylas.grants.find({ grantId: 'me' })).rejects.toMatchObject({ statusCode: 400 });
+
     await expect(other.grants.find({ grantId: grant.id })).rejects.toMatchObject({ statusCode: 404 });
     await expect(other.grants.destroy({ grantId: grant.id })).rejects.toMatchObject({ statusCode: 404 });
     const detected = await nylas.auth.detectProvider({ email: 'someone@gmail.com', allProviderTypes: true });

@@ -7,7 +7,7 @@ export interface Principal {
   applicationId: string;
 }
 
-/** How long a key that was good is believed, in ms: a revoked key ends well within five seconds. */
+/** How long a key that was good is believed, in ms, should nobody tell that it was revoked. */
 const BELIEVED_MS = 2_000;
 const MAX_BELIEVED = 10_000;
 
@@ -16,6 +16,7 @@ export class Authenticator {
   readonly #db: Database;
   readonly #now: () => number;
   readonly #believed = new Map<string, { principal: Principal; until: number }>();
+  #forgotten = 0;
 
   constructor(db: Database, now: () => number = Date.now) {
     this.#db = db;
@@ -29,6 +30,7 @@ export class Authenticator {
     const now = this.#now();
     const known = this.#believed.get(cacheKey);
     if (known && known.until > now) return known.principal;
+    const before = this.#forgotten;
     const row = await this.#db.engine((sql) => findValidApiKey(sql, token));
     if (!row) {
       this.#believed.delete(cacheKey);
@@ -36,8 +38,16 @@ export class Authenticator {
     }
     if (this.#believed.size >= MAX_BELIEVED) this.#believed.clear();
     const principal = { applicationId: row.applicationId };
-    this.#believed.set(cacheKey, { principal, until: now + BELIEVED_MS });
+    const until = Math.min(now + BELIEVED_MS, row.expiresAt === null ? Infinity : row.expiresAt * 1000);
+    // What was read may be older than the revocation that we were told of meanwhile.
+    if (before === this.#forgotten) this.#believed.set(cacheKey, { principal, until });
     return principal;
+  }
+
+  /** A key was revoked: believes in none any more. */
+  forget(): void {
+    this.#forgotten += 1;
+    this.#believed.clear();
   }
 }
 

@@ -7,7 +7,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
  * Finds the grant that `{grant_id}` of a path means (contract 1.2): a bare id, `grant:<id>`, a bare address,
- * `email:<address>`, `external:<id>` (none are given out yet). `me` belongs to access tokens, not to API keys.
+ * `email:<address>`, `external:<id>` (nothing in the contract gives a grant one, so that there are none). `me` belongs to access tokens, not to API keys.
  */
 export async function findGrant(
   sql: Sql,

@@ -10,27 +10,33 @@ import type { Authenticator, Principal } from './auth.ts';
 import { acceptsGzip } from './compress.ts';
 import { findGrant } from './grant-identifier.ts';
 import { parseQuery } from './query.ts';
+import type { RequestLimits } from './request-limits.ts';
 import type { GrantCall, Route } from './route.ts';
 import { select } from './select.ts';
+import { type Claim, checkClaim, readClaim } from './signed-requests.ts';
 import { validate } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal | null;
+    /** Of a request that a service account is said to have signed. */
+    claim: Claim | null;
   }
 }
 
 const NO_QUERY = Type.Object({});
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Puts a declared route on the server: who may call it, what it reads, and its answer in the envelope. */
-export function registerRoute(
-  app: FastifyInstance,
-  route: Route,
-  db: Database,
-  authenticator: Authenticator,
-): void {
-  if (!app.hasRequestDecorator('principal')) app.decorateRequest('principal', null);
+/** What every route stands on. */
+interface Doorkeepers {
+  db: Database;
+  authenticator: Authenticator;
+  limits: RequestLimits | null;
+}
+
+/** Puts a declared route on the server: who may call it, how often, what it reads, and its answer in the envelope. */
+export function registerRoute(app: FastifyInstance, route: Route, keepers: Doorkeepers): void {
+  const { db, authenticator, limits } = keepers;
   app.route({
     method: route.method,
     url: route.path,
@@ -38,7 +44,18 @@ export function registerRoute(
     // Before the body is read: nobody unknown makes us read one.
     onRequest: async (request) => {
       if (route.access === 'public') return;
+      if (route.access === 'service-account') {
+        request.claim = await readClaim(db, request);
+        return;
+      }
       request.principal = await authenticator.authenticate(request.headers.authorization);
+      await limits?.take(route, request.principal, request.params as Record<string, string>);
+    },
+    // Only now the signed body is there.
+    preHandler: async (request) => {
+      if (!request.claim) return;
+      request.principal = await checkClaim(db, request.claim, request);
+      await limits?.take(route, request.principal, request.params as Record<string, string>);
     },
     handler: async (request, reply) => {
       const params = request.params as Record<string, string>;

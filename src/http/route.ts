@@ -23,7 +23,7 @@ export interface Call<Path extends string, Query, Body> {
   request: FastifyRequest;
 }
 
-/** A request with an API key. */
+/** A request with an API key, or signed by a service account. */
 export interface ApplicationCall<Path extends string, Query, Body> extends Call<Path, Query, Body> {
   principal: Principal;
 }
@@ -49,11 +49,13 @@ interface Declaration<Path extends string, Query extends TObject, Body extends T
   response?: TSchema;
   /** Bytes; the server's own limit when absent. */
   bodyLimit?: number;
+  /** Under which rate it falls, if not that of its access (request-limits.ts). */
+  limit?: 'detection';
 }
 
 /** A route as the server keeps it: what it declares (OpenAPI and the isolation test read it) and what it does. */
 export interface Route extends Declaration<string, TObject, TSchema> {
-  access: 'public' | 'application' | 'grant';
+  access: 'public' | 'application' | 'grant' | 'service-account';
   handle(call: GrantCall<string, unknown, unknown>): Promise<Answer> | Answer;
 }
 
@@ -83,6 +85,15 @@ export function applicationRoute<
   Body extends TSchema = TSchema,
 >(spec: Spec<Path, Query, Body, ApplicationCall<Path, Q<Query>, Q<Body>>>): Route {
   return { ...spec, access: 'application' } as unknown as Route;
+}
+
+/** A route for requests that a service account signed, about its application. */
+export function signedRoute<
+  const Path extends string,
+  Query extends TObject = TObject<Record<never, TSchema>>,
+  Body extends TSchema = TSchema,
+>(spec: Spec<Path, Query, Body, ApplicationCall<Path, Q<Query>, Q<Body>>>): Route {
+  return { ...spec, access: 'service-account' } as unknown as Route;
 }
 
 /** A route under `/v3/grants/:grant_id`, about that grant's mailbox. */

@@ -1,22 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { RateLimits } from '../platform/config.ts';
 import { ApiError } from '../platform/errors.ts';
 import type { Log } from '../platform/log.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import type { Database } from '../store/database.ts';
-import { Authenticator } from './auth.ts';
+import type { Authenticator } from './auth.ts';
 import { acceptsGzip, compressed } from './compress.ts';
 import { answerOnSocket, asApiError, errorAnswer, refusal } from './failures.ts';
 import { parseJsonBody } from './json-body.ts';
 import { registerRoute } from './register-route.ts';
+import { RequestLimits } from './request-limits.ts';
 import type { Route } from './route.ts';
+import { cutSlowReaders } from './slow-readers.ts';
 
 /** What composition hands to the server. */
 export interface ServerParts {
   db: Database;
   log: Log;
   metrics: Metrics;
+  authenticator: Authenticator;
+  /** Without them nothing is limited. */
+  rateLimits?: RateLimits;
   /** Every route of every resource, see routes/. */
   routes: Route[];
   /** Shorter times are for tests. */
@@ -30,11 +36,13 @@ export interface Timeouts {
   request: number;
   /** For a connection on which nothing moves, ms: longer than the slowest send. */
   idle: number;
-  /** How often the first two are looked at, ms. */
+  /** For a client to take its answer, ms, beyond the time that the lowest rate needs (slow-readers.ts). */
+  reader: number;
+  /** How often all but the idle one are looked at, ms. */
   check: number;
 }
 
-const TIMEOUTS: Timeouts = { headers: 15_000, request: 120_000, idle: 180_000, check: 2_000 };
+const TIMEOUTS: Timeouts = { headers: 15_000, request: 120_000, idle: 180_000, reader: 30_000, check: 2_000 };
 /** A request in JSON has at most 3 MB (contract 5.4). */
 const BODY_LIMIT = 3 * 1024 * 1024;
 /** A path segment: ids are shorter, and the header limit bounds the whole. */
@@ -107,14 +115,21 @@ export function createServer(parts: ServerParts): FastifyInstance {
   });
 
   readBodies(app);
-  const authenticator = new Authenticator(parts.db);
-  for (const route of parts.routes) registerRoute(app, route, parts.db, authenticator);
+  app.decorateRequest('principal', null);
+  app.decorateRequest('claim', null);
+  const keepers = {
+    db: parts.db,
+    authenticator: parts.authenticator,
+    limits: parts.rateLimits ? new RequestLimits(parts.db, parts.rateLimits) : null,
+  };
+  for (const route of parts.routes) registerRoute(app, route, keepers);
   refuseOtherMethods(app, parts.routes);
 
   app.setNotFoundHandler(() => {
     throw new ApiError('api.not_found_error', 'There is no such route.');
   });
   app.setErrorHandler((error, _request, reply) => sendError(reply, error, parts.log));
+  cutSlowReaders(app.server, { graceMs: timeouts.reader, checkMs: timeouts.check });
   app.server.on('checkExpectation', (_request, response: ServerResponse) => refuseExpectation(response));
   return app;
 }
@@ -128,6 +143,7 @@ function readBodies(app: FastifyInstance): void {
       const encoding = request.headers['content-encoding'];
       if (encoding && encoding !== 'identity')
         throw refusal(415, 'Send the request body without Content-Encoding.');
+      if (request.claim) request.claim.body = body;
       return parseJsonBody(body);
     },
   );

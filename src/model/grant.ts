@@ -11,6 +11,7 @@ export const Grant = Type.Object(
     scope: Type.Array(Type.String()),
     grant_status: GrantStatus,
     email: Type.String(),
+    email_aliases: Type.Optional(Type.Array(Type.String(), { description: 'With `expose_aliases`' })),
     name: Type.Optional(Type.String()),
     provider_user_id: Type.Optional(Type.String()),
     ip: Type.Optional(Type.String()),

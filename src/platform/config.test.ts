@@ -13,6 +13,7 @@ it('has a value for everything that is not set', () => {
     logLevel: 'warn',
     blobs: { kind: 'files' },
     dnsServers: [],
+    rateLimits: { grantPerSecond: 200, applicationPerSecond: 50, detectionsPerMinute: 20 },
   });
 });
 
@@ -23,6 +24,7 @@ it('takes what is set, and an empty value for not set', () => {
     MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'Yes',
     MAILQUAY_DNS_SERVERS: '9.9.9.9, [2620:fe::fe]:53,::1,127.0.0.1:5353',
     MAILQUAY_LOG_LEVEL: 'trace',
+    MAILQUAY_GRANT_REQUESTS_PER_SECOND: '0',
     DATABASE_URL: 'postgresql://ada@db.example.com/mail',
   };
   expect(readConfig(env)).toMatchObject({
@@ -31,6 +33,7 @@ it('takes what is set, and an empty value for not set', () => {
     allowPrivateNetworks: true,
     dnsServers: ['9.9.9.9', '[2620:fe::fe]:53', '::1', '127.0.0.1:5353'],
     logLevel: 'trace',
+    rateLimits: { grantPerSecond: 0, applicationPerSecond: 50 },
     databaseUrl: env.DATABASE_URL,
   });
   const empty = Object.fromEntries(Object.keys(env).map((name) => [name, '']));
@@ -48,6 +51,9 @@ it.each<[name: string, value: string, others?: Record<string, string>]>([
   ['MAILQUAY_LOG_LEVEL', 'loud'],
   ['MAILQUAY_RAW_RETENTION_DAYS', '1.5'],
   ['MAILQUAY_RAW_RETENTION_DAYS', '9999'],
+  ['MAILQUAY_GRANT_REQUESTS_PER_SECOND', '-1'],
+  ['MAILQUAY_APPLICATION_REQUESTS_PER_SECOND', 'none'],
+  ['MAILQUAY_DETECTIONS_PER_MINUTE', '1e9'],
   ['MAILQUAY_DNS_SERVERS', '127.0.0.1,dns'],
   ['MAILQUAY_DNS_SERVERS', '127.0.0.1:99999'],
   ['MAILQUAY_S3_URL', 'bucket'],

@@ -23,6 +23,17 @@ export interface Config {
     | { kind: 'files'; directory: string }
     | { kind: 's3'; url: string; region: string; accessKeyId: string; secretAccessKey: string };
   dnsServers: string[];
+  rateLimits: RateLimits;
+}
+
+/** How many requests go through; 0 is no limit. The contract's numbers (1.6) are the defaults. */
+export interface RateLimits {
+  /** Of one grant's mailbox. */
+  grantPerSecond: number;
+  /** Of one application and kind of resource: applications, grants, connect … */
+  applicationPerSecond: number;
+  /** Of one application to /v3/providers/detect, which asks the DNS of strangers. */
+  detectionsPerMinute: number;
 }
 
 const DEFAULT_PORT = 8025;
@@ -47,6 +58,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     rawRetentionDays: integer(env, 'MAILQUAY_RAW_RETENTION_DAYS', DEFAULT_RAW_RETENTION_DAYS, 0, 3650),
     blobs: blobs(env, dataDir),
     dnsServers: dnsServers(env),
+    rateLimits: rateLimits(env),
   };
 }
 
@@ -86,6 +98,15 @@ function dnsServers(env: NodeJS.ProcessEnv): string[] {
     }
   }
   return servers;
+}
+
+function rateLimits(env: NodeJS.ProcessEnv): RateLimits {
+  const limit = (name: string, fallback: number) => integer(env, name, fallback, 0, 1_000_000);
+  return {
+    grantPerSecond: limit('MAILQUAY_GRANT_REQUESTS_PER_SECOND', 200),
+    applicationPerSecond: limit('MAILQUAY_APPLICATION_REQUESTS_PER_SECOND', 50),
+    detectionsPerMinute: limit('MAILQUAY_DETECTIONS_PER_MINUTE', 20),
+  };
 }
 
 function databaseUrl(env: NodeJS.ProcessEnv): string | null {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { SecretValue } from '../platform/secret-value.ts';
 import type { Sql } from './database.ts';
+import { signal } from './signals.ts';
 
 /** What may be shown of an API key. Times are unix seconds. */
 export interface ApiKey {
@@ -66,14 +67,25 @@ export async function listApiKeys(sql: Sql, applicationId: string): Promise<ApiK
   );
 }
 
-/** False when this application has no such key, or it was revoked before. */
-export async function revokeApiKey(sql: Sql, applicationId: string, id: string): Promise<boolean> {
-  return (
-    (await sql.run(
-      'UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND application_id = $2 AND revoked_at IS NULL',
-      [id, applicationId],
-    )) > 0
+export async function getApiKey(sql: Sql, applicationId: string, id: string): Promise<ApiKey | undefined> {
+  const [row] = await sql.rows<ApiKey>(
+    `SELECT ${COLUMNS} FROM api_keys WHERE application_id = $1 AND id = $2`,
+    [applicationId, id],
   );
+  return row;
+}
+
+/**
+ * False when this application has no such key, or it was revoked before. Every process is told at commit, so that none
+ * goes on believing in the key.
+ */
+export async function revokeApiKey(sql: Sql, applicationId: string, id: string): Promise<boolean> {
+  const revoked = await sql.run(
+    'UPDATE api_keys SET revoked_at = now() WHERE id = $1 AND application_id = $2 AND revoked_at IS NULL',
+    [id, applicationId],
+  );
+  if (revoked > 0) await signal(sql, 'mailquay_api_keys', id);
+  return revoked > 0;
 }
 
 export async function restoreApiKey(sql: Sql, id: string): Promise<void> {

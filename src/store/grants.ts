@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Sql } from './database.ts';
-import { signalGrant } from './grant-signals.ts';
 import { revokeLease } from './leases.ts';
+import { signal } from './signals.ts';
 
 /** One connected mailbox, without its secret. Times are unix seconds. */
 export interface Grant {
@@ -93,7 +93,7 @@ export async function insertGrant(
       grant.secret,
     ],
   );
-  if (row) await signalGrant(sql, row.id);
+  if (row) await signal(sql, 'mailquay_grants', row.id);
   return row;
 }
 
@@ -127,7 +127,7 @@ export async function reauthenticateGrant(
     ],
   );
   await revokeLease(sql, key.id);
-  await signalGrant(sql, key.id);
+  await signal(sql, 'mailquay_grants', key.id);
   return row!;
 }
 
@@ -257,6 +257,6 @@ export async function softDeleteGrant(
     'INSERT INTO grant_erasures (grant_id, application_id) VALUES ($1, $2) ON CONFLICT DO NOTHING',
     [id, applicationId],
   );
-  await signalGrant(sql, id);
+  await signal(sql, 'mailquay_grants', id);
   return row;
 }

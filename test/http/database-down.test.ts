@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { done } from '../../src/http/answer.ts';
+import { Authenticator } from '../../src/http/auth.ts';
 import { publicRoute, type Route } from '../../src/http/route.ts';
 import { applicationRoutes } from '../../src/http/routes/applications.ts';
 import { healthRoutes } from '../../src/http/routes/health.ts';
@@ -27,7 +28,13 @@ function serverOn(target: DatabaseTarget, extraRoutes: Route[] = []) {
   const db = new Database(target);
   const metrics = createMetrics();
   const routes = [...applicationRoutes({ db }), ...healthRoutes({ db, metrics }), ...extraRoutes];
-  const server = createServer({ db, log: createLog('silent'), metrics, routes });
+  const server = createServer({
+    db,
+    log: createLog('silent'),
+    metrics,
+    routes,
+    authenticator: new Authenticator(db),
+  });
   const get = (url: string) => server.inject({ url, headers: { authorization: `Bearer ${app.key}` } });
   return { db, server, get };
 }

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { ConnectContext } from '../../src/connect/context.ts';
-import { RateLimit } from '../../src/connect/rate-limit.ts';
 import { grantRoutes } from '../../src/http/routes/grants.ts';
 import { startApi, type TestApi } from '../support/api.ts';
 import {
@@ -32,16 +31,27 @@ beforeAll(async () => {
     extraRoutes: (db) => {
       // Only what finds a grant is of interest here; none of it may get as far as the rest of the context.
       const connect = { db } as unknown as ConnectContext;
-      return grantRoutes({ connect, limit: new RateLimit(1_000, 1) });
+      return grantRoutes({ connect });
     },
   });
   a = await addApplication(api.database.db, 'a');
   b = await addApplication(api.database.db, 'b');
   boxA = await addMailbox(api.database.db, a.id, 'a@example.com', specs('a'), api.blobs);
   boxB = await addMailbox(api.database.db, b.id, 'b@example.com', specs('b'), api.blobs);
+  for (const box of [boxA, boxB]) {
+    await api.database.db.tenant(box.applicationId, (sql) =>
+      sql.run(
+        `INSERT INTO signatures (application_id, grant_id, id, name, body, created_at, updated_at)
+         VALUES ($1, $2, $3, 'x', 'x', $4, $4)`,
+        [box.applicationId, box.grantId, signatureOf(box), new Date()],
+      ),
+    );
+  }
 });
 
 afterAll(() => api?.close());
+
+const signatureOf = (box: FixtureMailbox) => box.grantId.replace(/^.{8}/, '00000000');
 
 /** What each resource's `:id` stands for, and what its query must name. A route that is not here fails the test. */
 function idsOf(box: FixtureMailbox, mark: string): Record<string, { id: string; query: string }> {
@@ -52,6 +62,7 @@ function idsOf(box: FixtureMailbox, mark: string): Record<string, { id: string; 
     // The grant itself.
     '': { id: '', query: '' },
     attachments: { id: `attachment-${mark}`, query: `message_id=message-${mark}` },
+    signatures: { id: signatureOf(box), query: '' },
   };
 }
 
@@ -62,6 +73,9 @@ function fill(path: string, grantId: string, ids: Record<string, { id: string; q
   if (!known) throw new Error(`${path} is not covered by the isolation test`);
   return `${path.replace(':grant_id', grantId).replace(':id', known.id)}?${known.query}`;
 }
+
+/** A body that is as good as it has to be to get to the grant. */
+const bodyFor = (path: string) => (path.endsWith('/signatures') ? '{"name":"x","body":"x"}' : '{}');
 
 /** Status, headers that a caller could tell apart, and body, without what is different in each answer. */
 async function seen(response: Response): Promise<string> {
@@ -79,6 +93,7 @@ it("answers another application's ids byte for byte like ids that do not exist, 
     folders: { id: 'f-0', query: '' },
     '': { id: '', query: '' },
     attachments: { id: 'attachment-0', query: 'message_id=message-0' },
+    signatures: { id: '00000000-0000-4000-8000-000000000000', query: '' },
   };
   const noGrant = '00000000-0000-4000-8000-000000000000';
   const ofGrants = api.routes.filter((route) => route.path.includes(':grant_id'));
@@ -87,7 +102,7 @@ it("answers another application's ids byte for byte like ids that do not exist, 
     const call = (grant: string, ids: Record<string, { id: string; query: string }>, key: string) =>
       api.call(fill(route.path, grant, ids), key, {
         method: route.method,
-        ...(route.body ? { body: '{}', headers: { 'content-type': 'application/json' } } : {}),
+        ...(route.body ? { body: bodyFor(route.path), headers: { 'content-type': 'application/json' } } : {}),
       });
     // The owner gets it: otherwise the rest proves nothing.
     if (route.method === 'GET') expect((await call(boxA.grantId, idsOf(boxA, 'a'), a.key)).status).toBe(200);

@@ -60,6 +60,22 @@ async function fill(name: string): Promise<FixtureMailbox> {
       `INSERT INTO events (id, application_id, grant_id, type, object_id, data) VALUES ($3, $1, $2, 'grant.created', 'x', '{}')`,
       [...ids, randomUUID()],
     );
+    await sql.run(
+      'INSERT INTO signatures (application_id, grant_id, id, name, body, created_at, updated_at) VALUES ($1, $2, $3, $4, $4, $5, $5)',
+      [...ids, randomUUID(), name, new Date()],
+    );
+    await sql.run(
+      `INSERT INTO redirect_uris (application_id, id, url, platform) VALUES ($1, $2, 'https://x.example/', 'web')`,
+      [id, randomUUID()],
+    );
+    await sql.run(
+      `INSERT INTO service_accounts (application_id, id, name, public_key) VALUES ($1, $2, $3, 'x')`,
+      [id, randomUUID(), name],
+    );
+    await sql.run(
+      `INSERT INTO rate_windows (application_id, bucket, taken, ends_at) VALUES ($1, 'x', 1, now())`,
+      [id],
+    );
   });
   return mailbox;
 }

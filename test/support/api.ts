@@ -6,16 +6,21 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 
+import { Authenticator } from '../../src/http/auth.ts';
 import { Originals, type RawSource } from '../../src/http/content/originals.ts';
 import { Cursors } from '../../src/http/pagination.ts';
 import type { Route } from '../../src/http/route.ts';
+import { adminApiKeyRoutes } from '../../src/http/routes/admin-api-keys.ts';
 import { applicationRoutes } from '../../src/http/routes/applications.ts';
 import { attachmentRoutes } from '../../src/http/routes/attachments.ts';
 import { folderRoutes } from '../../src/http/routes/folders.ts';
 import { healthRoutes } from '../../src/http/routes/health.ts';
 import { messageRoutes } from '../../src/http/routes/messages.ts';
+import { redirectUriRoutes } from '../../src/http/routes/redirect-uris.ts';
+import { signatureRoutes } from '../../src/http/routes/signatures.ts';
 import { threadRoutes } from '../../src/http/routes/threads.ts';
 import { createServer, type Timeouts } from '../../src/http/server.ts';
+import type { RateLimits } from '../../src/platform/config.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { FileBlobStore } from '../../src/store/blobs/files.ts';
@@ -41,7 +46,11 @@ export interface TestApi {
 }
 
 export async function startApi(
-  options: { timeouts?: Partial<Timeouts>; extraRoutes?: (db: Database) => Route[] } = {},
+  options: {
+    timeouts?: Partial<Timeouts>;
+    rateLimits?: RateLimits;
+    extraRoutes?: (db: Database) => Route[];
+  } = {},
 ): Promise<TestApi> {
   const database = await openTestDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'mailquay-blobs-'));
@@ -58,17 +67,21 @@ export async function startApi(
     log,
     spoolDirectory: directory,
   });
-  const parts = { db: database.db, metrics, originals, cursors: new Cursors(randomBytes(32)) };
+  const authenticator = new Authenticator(database.db);
+  const parts = { db: database.db, authenticator, metrics, originals, cursors: new Cursors(randomBytes(32)) };
   const routes = [
     ...applicationRoutes(parts),
+    ...redirectUriRoutes(parts),
+    ...adminApiKeyRoutes(parts),
     ...messageRoutes(parts),
     ...threadRoutes(parts),
     ...folderRoutes(parts),
     ...attachmentRoutes(parts),
+    ...signatureRoutes(parts),
     ...healthRoutes(parts),
     ...(options.extraRoutes?.(database.db) ?? []),
   ];
-  const app = createServer({ db: database.db, log, metrics, routes, timeouts: options.timeouts });
+  const app = createServer({ db: database.db, log, metrics, authenticator, routes, ...options });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
   return {

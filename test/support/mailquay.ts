@@ -82,6 +82,9 @@ export async function startMailquay(
     MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'true',
     MAILQUAY_LOG_LEVEL: process.env.MAILQUAY_LOG_LEVEL ?? 'fatal',
     DATABASE_URL: own.url,
+    // Tests ask often; those of the limits set their own.
+    MAILQUAY_GRANT_REQUESTS_PER_SECOND: '0',
+    MAILQUAY_APPLICATION_REQUESTS_PER_SECOND: '0',
     ...options.env,
   });
   const timings = { ...TEST_TIMINGS, ...options.timings };

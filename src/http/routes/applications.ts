@@ -1,39 +1,31 @@
 import { Type } from 'typebox';
-import { Application } from '../../model/application.ts';
+import { showApplication, updateApplication } from '../../connect/application-settings.ts';
+import { Application, ApplicationUpdate } from '../../model/application.ts';
 import { One } from '../../model/envelope.ts';
-import { notFound } from '../../platform/errors.ts';
-import { getApplication } from '../../store/applications.ts';
 import type { Database } from '../../store/database.ts';
 import { one } from '../answer.ts';
 import { PageQuery } from '../query.ts';
 import { applicationRoute, type Route } from '../route.ts';
+
+const SelectQuery = Type.Object({ select: PageQuery(50).select });
 
 export function applicationRoutes({ db }: { db: Database }): Route[] {
   return [
     applicationRoute({
       method: 'GET',
       path: '/v3/applications',
-      query: Type.Object({ select: PageQuery(50).select }),
+      query: SelectQuery,
       response: One(Application),
-      async handle({ principal }) {
-        const found = await db.tenant(principal.applicationId, (sql) =>
-          getApplication(sql, principal.applicationId),
-        );
-        if (!found) throw notFound();
-        const application: Application = {
-          application_id: found.id,
-          // One instance has no organisations above its applications: each is its own.
-          organization_id: found.id,
-          region: found.region,
-          environment: found.environment,
-          branding: { name: found.name, ...found.branding },
-          hosted_authentication: found.hostedAuthentication,
-          callback_uris: [],
-          created_at: found.createdAt,
-          updated_at: found.updatedAt,
-        };
-        return one(application);
-      },
+      handle: async ({ principal }) => one(await showApplication(db, principal.applicationId)),
+    }),
+    applicationRoute({
+      method: 'PATCH',
+      path: '/v3/applications',
+      query: SelectQuery,
+      body: ApplicationUpdate,
+      response: Type.Object({ success: Type.Literal(true), ...One(Application).properties }),
+      handle: async ({ principal, body }) =>
+        one(await updateApplication(db, principal.applicationId, body), { beside: { success: true } }),
     }),
   ];
 }

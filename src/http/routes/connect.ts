@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import type { ConnectContext } from '../../connect/context.ts';
 import { customAuthentication } from '../../connect/custom-authentication.ts';
 import { toGrantObject } from '../../connect/grant-object.ts';
-import type { RateLimit } from '../../connect/rate-limit.ts';
 import { One } from '../../model/envelope.ts';
 import { Grant } from '../../model/grant.ts';
 import { one } from '../answer.ts';
@@ -22,7 +21,7 @@ const CustomAuthentication = Type.Object({
   name: Type.Optional(Type.Unknown({ description: 'Display name' })),
 });
 
-export function connectRoutes({ connect, limit }: { connect: ConnectContext; limit: RateLimit }): Route[] {
+export function connectRoutes({ connect }: { connect: ConnectContext }): Route[] {
   return [
     applicationRoute({
       method: 'POST',
@@ -30,7 +29,6 @@ export function connectRoutes({ connect, limit }: { connect: ConnectContext; lim
       body: CustomAuthentication,
       response: One(Grant),
       async handle({ principal, body, request }) {
-        limit.take(principal.applicationId);
         const grant = await customAuthentication(connect, principal.applicationId, body, {
           ip: request.ip,
           userAgent: request.headers['user-agent'] ?? null,

@@ -2,7 +2,6 @@ import { Type } from 'typebox';
 import type { ConnectContext } from '../../connect/context.ts';
 import { toGrantObject } from '../../connect/grant-object.ts';
 import { deleteGrant, listGrants, updateGrant } from '../../connect/grants.ts';
-import type { RateLimit } from '../../connect/rate-limit.ts';
 import { Done, OffsetPage, One } from '../../model/envelope.ts';
 import { Grant } from '../../model/grant.ts';
 import { notFound } from '../../platform/errors.ts';
@@ -18,7 +17,8 @@ const MAX_OFFSET = 10_000_000;
 const GrantListQuery = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: DEFAULT_LIMIT })),
   offset: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OFFSET, default: 0 })),
-  sort_by: Type.Optional(Type.Enum(['created_at', 'updated_at'])),
+  // The SDK sends a value as it was written, also in its own way of writing names.
+  sort_by: Type.Optional(Type.Enum(['created_at', 'updated_at', 'createdAt', 'updatedAt'])),
   order_by: Type.Optional(Type.Enum(['desc', 'asc'])),
   since: Type.Optional(Type.Integer({ minimum: 0, description: 'created_at, inclusive' })),
   before: Type.Optional(Type.Integer({ minimum: 0, description: 'created_at, inclusive' })),
@@ -33,6 +33,12 @@ const GrantListQuery = Type.Object({
 });
 
 const SelectQuery = Type.Object({ select: PageQuery(DEFAULT_LIMIT).select });
+const GrantQuery = Type.Object({
+  ...SelectQuery.properties,
+  expose_aliases: Type.Optional(
+    Type.Boolean({ default: false, description: 'Also `email_aliases`; IMAP servers tell of none' }),
+  ),
+});
 
 /** The service reads the fields itself, and names each by its path. */
 const GrantUpdate = Type.Object({
@@ -41,9 +47,8 @@ const GrantUpdate = Type.Object({
   name: Type.Optional(Type.Unknown()),
 });
 
-export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit: RateLimit }): Route[] {
+export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
   const find = async (applicationId: string, identifier: string): Promise<StoredGrant> => {
-    limit.take(applicationId);
     const grant = await connect.db.tenant(applicationId, (sql) => findGrant(sql, applicationId, identifier));
     if (!grant) throw notFound();
     return grant;
@@ -55,13 +60,12 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
       query: GrantListQuery,
       response: OffsetPage(Grant),
       async handle({ principal, query }) {
-        limit.take(principal.applicationId);
         const limitAndOffset = { limit: query.limit ?? DEFAULT_LIMIT, offset: query.offset ?? 0 };
         // No grant is in a workspace or came from v2, so none matches these.
         if (query.workspace_id ?? query.account_id ?? query.account_ids) return page([], limitAndOffset);
         const grants = await listGrants(connect, principal.applicationId, {
           ...limitAndOffset,
-          sortBy: query.sort_by ?? 'created_at',
+          sortBy: /^updated/.test(query.sort_by ?? '') ? 'updated_at' : 'created_at',
           orderBy: query.order_by ?? 'desc',
           since: query.since ?? null,
           before: query.before ?? null,
@@ -76,14 +80,17 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
     applicationRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id',
-      query: SelectQuery,
+      query: GrantQuery,
       response: One(Grant),
-      handle: async ({ principal, params }) =>
-        one(toGrantObject(await find(principal.applicationId, params.grant_id))),
+      async handle({ principal, params, query }) {
+        const grant = toGrantObject(await find(principal.applicationId, params.grant_id));
+        return one(query.expose_aliases ? { ...grant, email_aliases: [] } : grant);
+      },
     }),
     applicationRoute({
       method: 'PATCH',
       path: '/v3/grants/:grant_id',
+      query: SelectQuery,
       body: GrantUpdate,
       response: One(Grant),
       async handle({ principal, params, body }) {

@@ -1,14 +1,9 @@
 import { Type } from 'typebox';
 import type { ConnectContext } from '../../connect/context.ts';
 import { detectProvider } from '../../connect/detect.ts';
-import { RateLimit } from '../../connect/rate-limit.ts';
 import { One } from '../../model/envelope.ts';
 import { one } from '../answer.ts';
 import { applicationRoute, type Route } from '../route.ts';
-
-/** Contract 1.6: 20 a minute for each application. */
-const DETECTIONS = 20;
-const WINDOW_SECONDS = 60;
 
 const DetectQuery = Type.Object({
   email: Type.Optional(Type.String({ maxLength: 320 })),
@@ -26,15 +21,14 @@ const Detection = Type.Object(
 );
 
 export function providerRoutes({ connect }: { connect: ConnectContext }): Route[] {
-  const limit = new RateLimit(DETECTIONS, WINDOW_SECONDS);
   return (['POST', 'GET'] as const).map((method) =>
     applicationRoute({
       method,
       path: '/v3/providers/detect',
+      limit: 'detection',
       query: DetectQuery,
       response: One(Detection),
-      async handle({ principal, query }) {
-        limit.take(principal.applicationId);
+      async handle({ query }) {
         return one(
           await detectProvider(connect, {
             email: query.email,

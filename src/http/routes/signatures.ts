@@ -1,0 +1,96 @@
+import { Type } from 'typebox';
+import {
+  changeSignature,
+  createSignature,
+  findSignature,
+  removeSignature,
+  safeSignature,
+  toSignatureObject,
+} from '../../connect/signatures.ts';
+import { Done, One, Page } from '../../model/envelope.ts';
+import { NewSignature, Signature, SignatureChange } from '../../model/signature.ts';
+import { listSignatures } from '../../store/signatures.ts';
+import { done, one, page } from '../answer.ts';
+import type { Cursors } from '../pagination.ts';
+import { PageQuery } from '../query.ts';
+import { grantRoute, type Route } from '../route.ts';
+
+const DEFAULT_LIMIT = 50;
+const SelectQuery = Type.Object({ select: PageQuery(DEFAULT_LIMIT).select });
+
+export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
+  return [
+    grantRoute({
+      method: 'GET',
+      path: '/v3/grants/:grant_id/signatures',
+      query: Type.Object(PageQuery(DEFAULT_LIMIT)),
+      response: Page(Signature),
+      handle: ({ query, principal: { applicationId }, inGrant }) =>
+        inGrant(async (sql, { id: grantId }) => {
+          const scope = { applicationId, grantId };
+          const cursorScope = { ...scope, resource: 'signatures', query };
+          const position = cursors.read(cursorScope, query.page_token);
+          const limit = query.limit ?? DEFAULT_LIMIT;
+          const after = position && { createdAt: Number(position[0]), id: String(position[1]) };
+          const rows = await listSignatures(sql, scope, after, limit + 1);
+          const shown = rows.slice(0, limit);
+          const last = shown.at(-1);
+          return page(
+            shown.map((row) => toSignatureObject(grantId, row)),
+            {
+              next_cursor:
+                last && rows.length > limit
+                  ? cursors.issue(cursorScope, [last.createdAt, last.id])
+                  : undefined,
+            },
+          );
+        }),
+    }),
+    grantRoute({
+      method: 'POST',
+      path: '/v3/grants/:grant_id/signatures',
+      query: SelectQuery,
+      body: NewSignature,
+      response: One(Signature),
+      async handle({ principal: { applicationId }, body, inGrant }) {
+        const safe = safeSignature(body);
+        return inGrant(async (sql, { id: grantId }) =>
+          one(await createSignature(sql, { applicationId, grantId }, safe), { status: 201 }),
+        );
+      },
+    }),
+    grantRoute({
+      method: 'GET',
+      path: '/v3/grants/:grant_id/signatures/:id',
+      query: SelectQuery,
+      response: One(Signature),
+      handle: ({ principal: { applicationId }, params, inGrant }) =>
+        inGrant(async (sql, { id: grantId }) =>
+          one(await findSignature(sql, { applicationId, grantId }, params.id)),
+        ),
+    }),
+    grantRoute({
+      method: 'PUT',
+      path: '/v3/grants/:grant_id/signatures/:id',
+      query: SelectQuery,
+      body: SignatureChange,
+      response: One(Signature),
+      async handle({ principal: { applicationId }, params, body, inGrant }) {
+        const safe = safeSignature(body);
+        return inGrant(async (sql, { id: grantId }) =>
+          one(await changeSignature(sql, { applicationId, grantId }, params.id, safe)),
+        );
+      },
+    }),
+    grantRoute({
+      method: 'DELETE',
+      path: '/v3/grants/:grant_id/signatures/:id',
+      response: Done,
+      handle: ({ principal: { applicationId }, params, inGrant }) =>
+        inGrant(async (sql, { id: grantId }) => {
+          await removeSignature(sql, { applicationId, grantId }, params.id);
+          return done();
+        }),
+    }),
+  ];
+}
