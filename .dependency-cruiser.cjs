@@ -9,6 +9,7 @@ const below = {
   sync: ['platform', 'model', 'mail', 'store', 'providers'],
   connect: ['platform', 'model', 'mail', 'store', 'providers'],
   http: ['platform', 'model', 'mail', 'store', 'connect', 'sync'],
+  web: ['platform', 'model', 'http'],
 };
 
 const rooms = Object.entries(below).map(([room, allowed]) => ({

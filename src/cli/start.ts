@@ -11,6 +11,7 @@ import { folderRoutes } from '../http/routes/folders.ts';
 import { grantRoutes } from '../http/routes/grants.ts';
 import { healthRoutes } from '../http/routes/health.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
+import { openApiRoutes } from '../http/routes/openapi.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
 import { threadRoutes } from '../http/routes/threads.ts';
 import { createServer } from '../http/server.ts';
@@ -20,6 +21,7 @@ import type { ImapTimings } from '../providers/imap/connection.ts';
 import { primaryKeyId } from '../store/master-keys.ts';
 import type { SyncTimings } from '../sync/context.ts';
 import { rawSource } from '../sync/raw.ts';
+import { docsRoutes } from '../web/docs.ts';
 import { type Instance, openInstance } from './instance.ts';
 import { composeServices, type Services } from './service.ts';
 
@@ -95,7 +97,7 @@ async function routesOf(instance: Instance, services: Services) {
     connect: services.connect,
     limit: new RateLimit(APPLICATION_CALLS_PER_SECOND, 1),
   };
-  return [
+  const routes = [
     ...applicationRoutes(parts),
     ...connectRoutes(parts),
     ...grantRoutes(parts),
@@ -105,7 +107,9 @@ async function routesOf(instance: Instance, services: Services) {
     ...folderRoutes(parts),
     ...attachmentRoutes(parts),
     ...healthRoutes(parts),
+    ...docsRoutes(),
   ];
+  return [...routes, ...openApiRoutes(routes)];
 }
 
 async function listen(app: FastifyInstance, config: Config): Promise<void> {

@@ -100,7 +100,7 @@ async function send(
     case 'done':
       return json(reply, answer.status, { request_id });
     case 'plain':
-      return reply.code(answer.status).header('content-type', answer.contentType).send(answer.text);
+      return reply.code(answer.status).headers(answer.headers).send(answer.text);
     case 'written': {
       reply.header('content-type', JSON_TYPE).header('vary', 'accept-encoding');
       if (request.method === 'HEAD') return reply.send();

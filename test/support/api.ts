@@ -14,12 +14,14 @@ import { attachmentRoutes } from '../../src/http/routes/attachments.ts';
 import { folderRoutes } from '../../src/http/routes/folders.ts';
 import { healthRoutes } from '../../src/http/routes/health.ts';
 import { messageRoutes } from '../../src/http/routes/messages.ts';
+import { openApiRoutes } from '../../src/http/routes/openapi.ts';
 import { threadRoutes } from '../../src/http/routes/threads.ts';
 import { createServer, type Timeouts } from '../../src/http/server.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { FileBlobStore } from '../../src/store/blobs/files.ts';
 import type { Database } from '../../src/store/database.ts';
+import { docsRoutes } from '../../src/web/docs.ts';
 import { Nylas } from './nylas.ts';
 import { openTestDatabase, type TestDatabase } from './test-database.ts';
 
@@ -59,15 +61,17 @@ export async function startApi(
     spoolDirectory: directory,
   });
   const parts = { db: database.db, metrics, originals, cursors: new Cursors(randomBytes(32)) };
-  const routes = [
+  const resources = [
     ...applicationRoutes(parts),
     ...messageRoutes(parts),
     ...threadRoutes(parts),
     ...folderRoutes(parts),
     ...attachmentRoutes(parts),
     ...healthRoutes(parts),
+    ...docsRoutes(),
     ...(options.extraRoutes?.(database.db) ?? []),
   ];
+  const routes = [...resources, ...openApiRoutes(resources)];
   const app = createServer({ db: database.db, log, metrics, routes, timeouts: options.timeouts });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;

@@ -13,6 +13,9 @@ export function applicationRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'GET',
       path: '/v3/applications',
+      summary: 'The application that the key belongs to',
+      tag: 'Applications',
+      errors: [404],
       query: Type.Object({ select: PageQuery(50).select }),
       response: One(Application),
       async handle({ principal }) {

@@ -37,8 +37,8 @@ const SelectQuery = Type.Object({ select: PageQuery(DEFAULT_LIMIT).select });
 /** The service reads the fields itself, and names each by its path. */
 const GrantUpdate = Type.Object({
   settings: Type.Optional(Type.Unknown({ description: 'Replaced whole; the logins are verified first' })),
-  scope: Type.Optional(Type.Unknown()),
-  name: Type.Optional(Type.Unknown()),
+  scope: Type.Optional(Type.Unknown({ description: 'Kept in the grant', examples: [[]] })),
+  name: Type.Optional(Type.Unknown({ description: 'Display name', examples: ['Ada'] })),
 });
 
 export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit: RateLimit }): Route[] {
@@ -52,6 +52,8 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
     applicationRoute({
       method: 'GET',
       path: '/v3/grants',
+      summary: 'The mailboxes of the application',
+      tag: 'Grants',
       query: GrantListQuery,
       response: OffsetPage(Grant),
       async handle({ principal, query }) {
@@ -76,6 +78,8 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
     applicationRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id',
+      summary: 'One mailbox and its state',
+      tag: 'Grants',
       query: SelectQuery,
       response: One(Grant),
       handle: async ({ principal, params }) =>
@@ -84,6 +88,9 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
     applicationRoute({
       method: 'PATCH',
       path: '/v3/grants/:grant_id',
+      summary: 'Change the record or the credentials of a mailbox',
+      tag: 'Grants',
+      errors: [504],
       body: GrantUpdate,
       response: One(Grant),
       async handle({ principal, params, body }) {
@@ -94,6 +101,8 @@ export function grantRoutes({ connect, limit }: { connect: ConnectContext; limit
     applicationRoute({
       method: 'DELETE',
       path: '/v3/grants/:grant_id',
+      summary: 'Disconnect a mailbox and erase its mail',
+      tag: 'Grants',
       response: Done,
       async handle({ principal, params }) {
         const { id } = await find(principal.applicationId, params.grant_id);

@@ -58,6 +58,8 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/messages',
+      summary: 'Messages that match, newest first',
+      tag: 'Messages',
       query: ListQuery,
       response: Type.Union([Page(Message), Page(RawMessage)]),
       async handle({ query, principal, inGrant }) {
@@ -95,6 +97,8 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/messages/:id',
+      summary: 'One message',
+      tag: 'Messages',
       query: GetQuery,
       response: Type.Union([One(Message), One(RawMessage)]),
       async handle({ params, query, principal, inGrant }) {

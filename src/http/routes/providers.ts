@@ -31,6 +31,8 @@ export function providerRoutes({ connect }: { connect: ConnectContext }): Route[
     applicationRoute({
       method,
       path: '/v3/providers/detect',
+      summary: 'Which provider an address belongs to',
+      tag: 'Connect',
       query: DetectQuery,
       response: One(Detection),
       async handle({ principal, query }) {
