@@ -3,7 +3,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { OpenApi } from '../../src/http/openapi/document.ts';
 import { startApi, type TestApi } from '../support/api.ts';
-import { addApplication } from '../support/fixture.ts';
+import { addApplication, addMailbox } from '../support/fixture.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 let mailquay: TestMailquay;
@@ -105,13 +105,15 @@ describe('the server', () => {
 
   it('has no route that the description lacks, and none less', async () => {
     const app = await addApplication(api.database.db, 'one');
+    const { grantId } = await addMailbox(api.database.db, app.id, 'me@example.com', []);
     const described = (await (await api.call('/openapi.json')).json()) as OpenApi;
     const table = routingTable();
     expect(table.length).toBeGreaterThan(60);
     for (const [path, method] of table) {
       if (method === 'options' || method === 'head') continue;
-      const url = path.replace(/\{\w+\}/g, 'x');
+      const url = path.replace('{grant_id}', grantId).replace(/\{\w+\}/g, 'x');
       const { status } = await api.call(url, app.key, { method: method.toUpperCase() });
+      // What is known and not there yet is refused with 501.
       const isThere = status !== 405 && status !== 501;
       const isDescribed = described.paths[path]?.[method] !== undefined;
       expect([method, path, isThere]).toEqual([method, path, isDescribed]);

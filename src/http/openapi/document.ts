@@ -5,7 +5,7 @@ import { Components, type JsonSchema } from './schemas.ts';
 import { schemesOf } from './security.ts';
 
 /** An operation object of OpenAPI 3.1, with the fields that we use. */
-export interface Operation {
+interface Operation {
   operationId: string;
   summary: string;
   tags: string[];

@@ -72,10 +72,9 @@ function parametersView(parameters, change) {
         {},
         typeOf(schema),
         schema.type === 'array' && (explode ? ' (repeat it)' : ' (with commas)'),
-        '. ',
+        limitsOf(schema) && `, ${limitsOf(schema)}`,
+        description && '. ',
         prose(description),
-        ' ',
-        limitsOf(schema),
       ),
     ),
   );
