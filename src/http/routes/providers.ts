@@ -11,7 +11,7 @@ const DETECTIONS = 20;
 const WINDOW_SECONDS = 60;
 
 const DetectQuery = Type.Object({
-  email: Type.Optional(Type.String({ maxLength: 320 })),
+  email: Type.String({ maxLength: 320, examples: ['ada@gmail.com'] }),
   all_provider_types: Type.Optional(Type.Boolean({ default: false })),
 });
 
