@@ -42,6 +42,8 @@ interface Declaration<Path extends string, Query extends TObject, Body extends T
   /** What it does, in one line, and the group that it stands in: for the reader of OpenAPI. */
   summary: string;
   tag: string;
+  /** In what it is other than the contract says, in one sentence; absent when in nothing. */
+  differs?: string;
   /** Strings, integers, booleans and enumerations, or arrays of them; see query.ts. */
   query?: Query;
   body?: Body;

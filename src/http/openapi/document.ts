@@ -8,6 +8,8 @@ import { schemesOf } from './security.ts';
 interface Operation {
   operationId: string;
   summary: string;
+  /** In what it differs from the contract. */
+  description?: string;
   tags: string[];
   security: Record<string, string[]>[];
   parameters: Parameter[];
@@ -66,6 +68,7 @@ function operationOf(route: Route, components: Components): Operation {
   return {
     operationId: operationId(route),
     summary: route.summary,
+    ...(route.differs && { description: route.differs }),
     tags: [route.tag],
     security,
     parameters: parametersOf(route, components),

@@ -15,6 +15,7 @@ export function applicationRoutes({ db }: { db: Database }): Route[] {
       path: '/v3/applications',
       summary: 'The application that the key belongs to',
       tag: 'Applications',
+      differs: 'Without organisations above applications, `organization_id` is the application itself.',
       errors: [404],
       query: Type.Object({ select: PageQuery(50).select }),
       response: One(Application),

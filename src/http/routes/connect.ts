@@ -32,6 +32,7 @@ export function connectRoutes({ connect, limit }: { connect: ConnectContext; lim
       path: '/v3/connect/custom',
       summary: 'Connect a mailbox with its credentials, or renew them',
       tag: 'Connect',
+      differs: 'Of the providers only `imap` can be connected yet.',
       status: 201,
       errors: [504],
       body: CustomAuthentication,

@@ -20,11 +20,13 @@ import type { ReadParts } from './read-parts.ts';
 
 const Addresses = () => Type.Optional(RepeatedList({ maxItems: 50 }));
 
+const NOT_YET = { description: 'Refused: not supported yet' };
+
 /** Filters of the contract that do not work yet: to ignore one would answer with mail that was not asked for. */
 const Unsupported = {
-  search_query_native: Type.Optional(Type.String()),
-  query_imap: Type.Optional(Type.Boolean()),
-  metadata_pair: Type.Optional(Type.String()),
+  search_query_native: Type.Optional(Type.String(NOT_YET)),
+  query_imap: Type.Optional(Type.Boolean(NOT_YET)),
+  metadata_pair: Type.Optional(Type.String(NOT_YET)),
 };
 
 const ListQuery = Type.Object({

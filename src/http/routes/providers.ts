@@ -33,6 +33,7 @@ export function providerRoutes({ connect }: { connect: ConnectContext }): Route[
       path: '/v3/providers/detect',
       summary: 'Which provider an address belongs to',
       tag: 'Connect',
+      differs: 'Without `all_provider_types` it tells of what can be connected here, which is IMAP.',
       query: DetectQuery,
       response: One(Detection),
       async handle({ principal, query }) {

@@ -35,6 +35,7 @@ function insides(entry, schemas) {
   };
   const body = operation.requestBody?.content['application/json']?.schema;
   return [
+    ...(operation.description ? [element('p', {}, prose(operation.description))] : []),
     element('div', { class: 'command' }, element('pre', {}, command), copyButton(command)),
     ...(operation.security.length > 0 ? [element('p', {}, accessOf(operation))] : []),
     ...(operation.parameters.length > 0
