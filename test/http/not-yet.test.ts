@@ -51,7 +51,7 @@ it('has a route or a refusal for every method of the SDK', async () => {
 
 it('answers each of them in the shape that the SDK reads, after the key and the grant', async () => {
   const left = notYetAmong(api.routes);
-  expect(left.length).toBeGreaterThan(90);
+  expect(left.length).toBeGreaterThan(20);
   for (const { method, path, message, access } of left) {
     const fill = (grant: string) => path.replace(':grant_id', grant).replace(/:[a-z_]+/g, 'x');
     const call = async (key: string | null, grant = box.grantId) => {
@@ -115,6 +115,12 @@ it('tells the SDK, also of a mail that is larger than any JSON', async () => {
 
 it('is not in the description', async () => {
   const { paths } = (await (await api.call('/openapi.json')).json()) as { paths: Record<string, object> };
-  expect(Object.keys(paths)).not.toContain('/v3/webhooks');
-  expect(Object.keys(paths)).not.toContain('/v3/grants/{grant_id}/messages/send');
+  for (const { method, path } of notYetAmong(api.routes)) {
+    const described = paths[path.replace(/:([a-z_]+)/g, '{$1}')] ?? {};
+    expect([method, path, Object.keys(described)]).not.toEqual([
+      method,
+      path,
+      expect.arrayContaining([method.toLowerCase()]),
+    ]);
+  }
 });

@@ -9,7 +9,7 @@ const SERVICE_ACCOUNT = ['Kid', 'Timestamp', 'Nonce', 'Signature'].map((part) =>
 const SCHEMES: Record<string, Record<string, object>> = {
   public: {},
   application: { ApiKey: { type: 'http', scheme: 'bearer', description: 'An API key of the application.' } },
-  service_account: Object.fromEntries(
+  'service-account': Object.fromEntries(
     SERVICE_ACCOUNT.map(({ name, header }) => [name, { type: 'apiKey', in: 'header', name: header }]),
   ),
 };

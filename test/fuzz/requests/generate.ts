@@ -72,7 +72,7 @@ class Draft {
     this.#operation = operation;
     this.#random = random;
     this.#around = around;
-    if (!operation.isPublic) this.#headers.authorization = `Bearer ${around.key}`;
+    if (operation.access !== 'public') this.#headers.authorization = `Bearer ${around.key}`;
     const attachment = this.#id('attachments').split('\n');
     for (const parameter of operation.parameters) {
       if (parameter.in === 'path') this.#path.set(parameter.name, this.#pathValue(parameter, attachment));
@@ -88,11 +88,11 @@ class Draft {
 
   /** Makes one thing wrong. */
   spoil(): void {
-    const { body, isPublic } = this.#operation;
+    const { body, access } = this.#operation;
     const ways = [this.#spoilQuery, this.#spoilQuery, this.#spoilPath, this.#breakEncoding];
     if (body)
       ways.push(this.#spoilBody, this.#spoilBody, this.#spoilBody, this.#replaceBody, this.#spoilType);
-    if (!isPublic) ways.push(this.#spoilKey);
+    if (access !== 'public') ways.push(this.#spoilKey);
     this.#random.pick(ways).call(this);
   }
 

@@ -12,7 +12,8 @@ export interface Operation extends Described {
   path: string;
   /** The schema of its JSON body. */
   body: Schema | undefined;
-  isPublic: boolean;
+  /** How a caller proves itself: not at all, with an API key, or with a signature. */
+  access: 'public' | 'key' | 'signature';
 }
 
 /** Everything that the document describes. */
@@ -21,8 +22,9 @@ export function operationsOf({ paths }: OpenApi): Operation[] {
     Object.entries(methods).map(([lower, described]) => {
       const method = lower.toUpperCase();
       const body = described.requestBody?.content['application/json']?.schema;
-      const isPublic = described.security.length === 0;
-      return { ...described, name: `${method} ${path}`, method, path, body, isPublic };
+      const [security] = described.security;
+      const access = !security ? 'public' : 'ApiKey' in security ? 'key' : 'signature';
+      return { ...described, name: `${method} ${path}`, method, path, body, access };
     }),
   );
 }
