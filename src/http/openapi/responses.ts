@@ -22,9 +22,11 @@ export const HEADERS = {
 const MEANINGS: Record<number, string> = {
   400: 'The request cannot be read, or a value in it cannot be accepted; the message names the field.',
   401: 'The API key is missing or not valid, or the provider refuses the credentials of the grant.',
+  403: 'The operator or the mail provider does not allow this.',
   404: 'There is nothing with this id, or it belongs to another application.',
   413: 'The body is too large.',
   415: 'The body has a media type or an encoding that is not read here.',
+  422: 'The mail provider has refused the change; nothing was changed.',
   429: 'Too many requests; Retry-After says when to come again.',
   500: 'A fault of ours.',
   503: 'The service is busy, starting or stopping, or the provider asks to wait; try again shortly.',
@@ -71,6 +73,8 @@ function refusals(route: Route): number[] {
       ...(route.path.includes(':') ? [404] : []),
       ...(route.body ? [413, 415] : []),
       ...(route.access === 'grant' ? [504] : []),
+      // What changes a mailbox can be refused by whoever keeps it.
+      ...(route.access === 'grant' && route.method !== 'GET' ? [403, 422] : []),
       ...(route.errors ?? []),
     ]),
   ].sort((a, b) => a - b);
