@@ -10,6 +10,7 @@ const below = {
   connect: ['platform', 'model', 'mail', 'store', 'providers'],
   changes: ['platform', 'model', 'mail', 'store', 'providers', 'sync'],
   http: ['platform', 'model', 'mail', 'store', 'connect', 'sync', 'changes'],
+  web: ['platform', 'model', 'http'],
 };
 
 const rooms = Object.entries(below).map(([room, allowed]) => ({

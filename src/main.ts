@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { createKey, listApiKeys, revokeApiKey } from './cli/api-keys.ts';
 import { createApp, listApps } from './cli/apps.ts';
@@ -9,13 +8,9 @@ import { createAccount, listServiceAccounts, revokeServiceAccount } from './cli/
 import { start } from './cli/start.ts';
 import { readConfig } from './platform/config.ts';
 import { StartupError } from './platform/errors.ts';
+import { version } from './platform/version.ts';
 
 const out = (line: string) => console.log(line);
-
-function version(): string {
-  const file = new URL('../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
 
 /** Runs a command on the database of a running or resting mailquay. */
 async function withInstance(

@@ -1,5 +1,5 @@
 /**
- * `npm test`: brings the mail servers, runs the suite, and ends with `N passed, N failed, N skipped`. Arguments go on
+ * `npm test`: brings the mail servers and a browser, runs the suite, and ends with `N passed, N failed, N skipped`. Arguments go on
  * to Vitest. `--system-postgres` runs only the tests that touch the database, on Debian's PostgreSQL.
  */
 import { spawn } from 'node:child_process';
@@ -30,7 +30,7 @@ interface JsonReport {
 
 async function main(): Promise<Counts> {
   const args = process.argv.slice(2);
-  if (!(await bringMailServers())) return { passed: 0, failed: 1, skipped: 0 };
+  if (!(await bringMailServers()) || !(await bringBrowser())) return { passed: 0, failed: 1, skipped: 0 };
   if (!args.includes(SYSTEM_POSTGRES)) return vitest(args);
 
   const files = databaseTests(ROOT);
@@ -56,6 +56,15 @@ async function bringMailServers(): Promise<boolean> {
   console.log(`The tests on real mail servers are left out: ${reason}`);
   process.env.MAILQUAY_TESTBED = 'off';
   return true;
+}
+
+/** The same for the browser; the tests that need it look for it themselves. */
+async function bringBrowser(): Promise<boolean> {
+  const { ok, reason } = await installTestbed(['chromium']);
+  if (ok) return true;
+  if (isCi()) console.error(`In CI nothing may be left out: ${reason}`);
+  else console.log(`The tests in a browser are left out: ${reason}`);
+  return !isCi();
 }
 
 function isCi(): boolean {

@@ -1,15 +1,17 @@
-/** Whether real mail servers can be started here, and what to do when they cannot. */
+/** Whether real mail servers and a browser can be started here, and what to do when they cannot. */
 import { findProgram } from './process.ts';
 
-export type Part = 'dovecot' | 'postfix';
+export type Part = 'dovecot' | 'postfix' | 'chromium';
 
 export const PACKAGES: Record<Part, string> = {
   dovecot: 'dovecot-imapd dovecot-lmtpd',
   postfix: 'postfix',
+  chromium: 'chromium',
 };
 const PROGRAMS: Record<Part, string[]> = {
   dovecot: ['dovecot', 'doveadm', 'openssl'],
   postfix: ['postfix', 'postconf'],
+  chromium: ['chromium'],
 };
 
 /** Says whether the testbed can run; the reason is one line that says how to get it. */
@@ -23,7 +25,7 @@ export function testbedAvailable(parts: Part[] = ['dovecot']): { ok: boolean; re
       reason: `${missing.join(' and ')} missing: on Debian or Ubuntu, as root: apt-get install -y ${packages}`,
     };
   }
-  if (process.getuid?.() !== 0) {
+  if (parts.some((part) => part !== 'chromium') && process.getuid?.() !== 0) {
     return { ok: false, reason: 'the testbed starts mail servers as root: run as root or in a container' };
   }
   return { ok: true };

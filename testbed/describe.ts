@@ -1,4 +1,4 @@
-/** Vitest suites that need real mail servers: skipped with a printed reason, never silently in CI. */
+/** Vitest suites that need real mail servers or a browser: skipped with a printed reason, never silently in CI. */
 import { describe, test } from 'vitest';
 import { type Part, testbedAvailable } from './available.ts';
 

@@ -1,4 +1,4 @@
-/** Installs the mail servers' packages where that is ours to do: on Debian and its kin, as root. */
+/** Installs the packages of mail servers and browser where that is ours to do: on Debian and its kin, as root. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { PACKAGES, type Part, testbedAvailable } from './available.ts';
 import { findProgram, run } from './process.ts';

@@ -1,6 +1,6 @@
 import { invalidRequest, notFound } from '../platform/errors.ts';
 import { type FolderName, ProviderError } from '../providers/provider.ts';
-import { type FolderRow, listFolders } from '../store/folders.ts';
+import type { FolderRow } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import type { ChangeContext } from './context.ts';
 import { whileHeld } from './hold-folders.ts';
@@ -15,13 +15,13 @@ export async function createFolder(
   scope: Scope,
   wanted: { name: string; parentId: string | null },
 ): Promise<string> {
-  const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
-  const parent = wanted.parentId === null ? null : parentOf(folders, wanted.parentId);
-  checkName(wanted.name, delimiterOf(folders, parent));
-  const chain = await whileHeld(ctx, scope, (mailbox, signal) =>
-    mailbox.createFolder({ parentPath: parent?.path ?? null, name: wanted.name }, null, signal),
-  );
-  return recordCreated(ctx, scope, chain);
+  return whileHeld(ctx, scope, async ({ folders, atProvider }) => {
+    const parent = wanted.parentId === null ? null : parentOf(folders, wanted.parentId);
+    checkName(wanted.name, delimiterOf(folders, parent));
+    const at = { parentPath: parent?.path ?? null, name: wanted.name };
+    const chain = await atProvider((mailbox, signal) => mailbox.createFolder(at, null, signal));
+    return recordCreated(ctx, scope, chain);
+  });
 }
 
 /**
@@ -34,37 +34,37 @@ export async function updateFolder(
   folderId: string,
   change: { name?: string; parentId?: string | null },
 ): Promise<void> {
-  const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
-  const folder = folders.find((f) => f.id === folderId);
-  if (!folder) throw notFound();
-  const to = target(folders, folder, change);
-  if (!to) return;
-  if (NEEDED.has(folder.specialUse))
-    throw invalidRequest('name', 'this is a system folder, which cannot be renamed or moved');
-  const chain = await whileHeld(ctx, scope, (mailbox, signal) =>
-    mailbox.renameFolder(folder.path, to, signal),
-  );
-  await recordRenamed(ctx, scope, folder, chain);
+  await whileHeld(ctx, scope, async ({ folders, atProvider }) => {
+    const folder = folders.find((f) => f.id === folderId);
+    if (!folder) throw notFound();
+    const to = target(folders, folder, change);
+    if (!to) return;
+    if (NEEDED.has(folder.specialUse))
+      throw invalidRequest('name', 'this is a system folder, which cannot be renamed or moved');
+    const chain = await atProvider((mailbox, signal) => mailbox.renameFolder(folder.path, to, signal));
+    await recordRenamed(ctx, scope, folder, chain);
+  });
 }
 
 /** Deletes a folder and the messages in it. One that has folders below it is refused, and so is a system folder. */
 export async function deleteFolder(ctx: ChangeContext, scope: Scope, folderId: string): Promise<void> {
-  const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
-  const folder = folders.find((f) => f.id === folderId);
-  if (!folder) throw notFound();
-  if (NEEDED.has(folder.specialUse))
-    throw invalidRequest('id', 'this is a system folder, which cannot be deleted');
-  if (folders.some((f) => f.parentId === folderId))
-    throw invalidRequest('id', 'this folder has folders below it; delete those first');
-  await whileHeld(ctx, scope, async (mailbox, signal) => {
-    try {
-      await mailbox.deleteFolder(folder.path, signal);
-    } catch (error) {
-      // Somebody else was faster.
-      if (!(error instanceof ProviderError) || error.kind !== 'no_folder') throw error;
-    }
+  await whileHeld(ctx, scope, async ({ folders, atProvider }) => {
+    const folder = folders.find((f) => f.id === folderId);
+    if (!folder) throw notFound();
+    if (NEEDED.has(folder.specialUse))
+      throw invalidRequest('id', 'this is a system folder, which cannot be deleted');
+    if (folders.some((f) => f.parentId === folderId))
+      throw invalidRequest('id', 'this folder has folders below it; delete those first');
+    await atProvider(async (mailbox, signal) => {
+      try {
+        await mailbox.deleteFolder(folder.path, signal);
+      } catch (error) {
+        // Somebody else was faster.
+        if (!(error instanceof ProviderError) || error.kind !== 'no_folder') throw error;
+      }
+    });
+    await recordDeleted(ctx, scope, folder);
   });
-  await recordDeleted(ctx, scope, folder);
 }
 
 /** Where the folder is to be; null when that is where it is. */

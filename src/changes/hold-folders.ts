@@ -1,29 +1,57 @@
+import { ApiError } from '../platform/errors.ts';
 import type { Mailbox } from '../providers/provider.ts';
+import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
-import { holdFolders, releaseFolders } from '../store/sync-states.ts';
+import { ensureSyncState, holdFolders, releaseFolders } from '../store/sync-states.ts';
 import type { ChangeContext } from './context.ts';
 import { withMailbox } from './with-mailbox.ts';
 
-/** A change of folders may take this long, in ms, and the sync waits a little longer before it believes what it sees. */
+/** A change of folders may take this long at the provider, in ms; the hold lasts longer, for what is written after it. */
 const FOLDER_CHANGE_MS = 25_000;
-const HOLD_MS = 30_000;
+const HOLD_MS = 40_000;
+/** Who waits for another change asks this often, this long, in ms. */
+const WAIT_STEP_MS = 100;
+const MAX_WAIT_MS = 30_000;
+
+/** What a change of folders works with. */
+export interface HeldFolders {
+  /** As the store has them; nobody else changes them meanwhile. */
+  folders: FolderRow[];
+  atProvider<T>(work: (mailbox: Mailbox, signal: AbortSignal) => Promise<T>): Promise<T>;
+}
 
 /**
- * Changes folders at the provider while the sync waits: seeing a rename before the store knows of it, it would take
- * the folder for a new one. What is written afterwards (record-folders.ts) ends the hold; so does a failure.
+ * Changes the folders of a grant, one change after the other in all processes, while the sync waits: seeing a rename
+ * before the store knows of it, the sync would take the folder for a new one.
  */
 export async function whileHeld<T>(
   ctx: ChangeContext,
   scope: Scope,
-  work: (mailbox: Mailbox, signal: AbortSignal) => Promise<T>,
+  work: (held: HeldFolders) => Promise<T>,
 ): Promise<T> {
-  const { applicationId } = scope;
-  const until = new Date(ctx.clock().getTime() + HOLD_MS);
-  await ctx.db.tenant(applicationId, (sql) => holdFolders(sql, scope, until));
+  const until = await takeHold(ctx, scope);
   try {
-    return await withMailbox(ctx, scope, work, FOLDER_CHANGE_MS);
-  } catch (error) {
-    await ctx.db.tenant(applicationId, (sql) => releaseFolders(sql, scope, null));
-    throw error;
+    return await work({
+      folders: await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope)),
+      atProvider: (change) => withMailbox(ctx, scope, change, FOLDER_CHANGE_MS),
+    });
+  } finally {
+    await ctx.db.tenant(scope.applicationId, (sql) => releaseFolders(sql, scope, until));
   }
+}
+
+async function takeHold(ctx: ChangeContext, scope: Scope): Promise<Date> {
+  for (const start = performance.now(); performance.now() - start < MAX_WAIT_MS; ) {
+    const now = ctx.clock();
+    const until = new Date(now.getTime() + HOLD_MS);
+    const held = await ctx.db.tenant(scope.applicationId, async (sql) => {
+      await ensureSyncState(sql, scope, now);
+      return holdFolders(sql, scope, now, until);
+    });
+    if (held) return until;
+    await new Promise((resolve) => setTimeout(resolve, WAIT_STEP_MS));
+  }
+  throw new ApiError('api.unavailable', 'Other changes of folders in this mailbox are not done yet.', {
+    retryAfterSeconds: Math.ceil(HOLD_MS / 1000),
+  });
 }

@@ -16,7 +16,7 @@ import {
 import { markFolderGone } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal } from '../store/signals.ts';
-import { releaseFolders } from '../store/sync-states.ts';
+import { noteFolderChange } from '../store/sync-states.ts';
 import { clean, newFolder, newFolderId } from '../sync/folder-tree.ts';
 import type { ChangeContext } from './context.ts';
 import { changeWriter } from './record.ts';
@@ -107,7 +107,7 @@ export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: Fo
 function recordFolders<T>(ctx: ChangeContext, scope: Scope, work: (sql: Sql) => Promise<T>): Promise<T> {
   return changeWriter(ctx, scope).transact(async (sql) => {
     const [changeId = 0] = await nextChangeIds(sql, 1);
-    await releaseFolders(sql, scope, changeId);
+    await noteFolderChange(sql, scope, changeId);
     return work(sql);
   });
 }

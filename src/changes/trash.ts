@@ -9,15 +9,22 @@ const TRASH_NAME = 'Trash';
 
 /** The id of the mailbox's Trash; one is made where there is none, so that deleting never means losing. */
 export async function trashFolder(ctx: ChangeContext, scope: Scope): Promise<string> {
-  const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
-  const found = folders.find(isTrash) ?? folders.find((f) => f.selectable && /^trash$/i.test(f.name));
+  const known = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
+  const found = trashAmong(known);
   if (found) return found.id;
-  const created = await whileHeld(ctx, scope, (mailbox, signal) =>
-    mailbox.createFolder({ parentPath: null, name: TRASH_NAME }, '\\Trash', signal),
-  );
-  return recordCreated(ctx, scope, created);
+  return whileHeld(ctx, scope, async ({ folders, atProvider }) => {
+    // Somebody else may have made it while we waited.
+    const made = trashAmong(folders);
+    if (made) return made.id;
+    const at = { parentPath: null, name: TRASH_NAME };
+    const chain = await atProvider((mailbox, signal) => mailbox.createFolder(at, '\\Trash', signal));
+    return recordCreated(ctx, scope, chain);
+  });
 }
 
-function isTrash(folder: FolderRow): boolean {
-  return folder.specialUse === '\\Trash' && folder.selectable;
+function trashAmong(folders: FolderRow[]): FolderRow | undefined {
+  return (
+    folders.find((f) => f.specialUse === '\\Trash' && f.selectable) ??
+    folders.find((f) => f.selectable && /^trash$/i.test(f.name))
+  );
 }

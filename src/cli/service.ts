@@ -84,8 +84,8 @@ export function composeServices(
     mailquay_api_keys: () => authenticator.forget(),
   });
   const mailbox: Services['mailbox'] = async (scope) => {
-    const running = engine.mailboxOf(scope.grantId);
-    if (running) return { mailbox: running, release: async () => {} };
+    const lent = engine.borrowMailbox(scope.grantId);
+    if (lent) return lent;
     const loaded = await grants.load(scope);
     if (!loaded) return null;
     const own = openMailbox(loaded.account);

@@ -13,6 +13,7 @@ import { grantRoutes } from '../http/routes/grants.ts';
 import { healthRoutes } from '../http/routes/health.ts';
 import { messageChangeRoutes } from '../http/routes/message-changes.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
+import { openApiRoutes } from '../http/routes/openapi.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
 import { redirectUriRoutes } from '../http/routes/redirect-uris.ts';
 import { signatureRoutes } from '../http/routes/signatures.ts';
@@ -25,6 +26,7 @@ import type { ImapTimings } from '../providers/imap/connection.ts';
 import { primaryKeyId } from '../store/master-keys.ts';
 import type { SyncTimings } from '../sync/context.ts';
 import { rawSource } from '../sync/raw.ts';
+import { docsRoutes } from '../web/docs.ts';
 import { type Instance, openInstance } from './instance.ts';
 import { composeServices, type Services } from './service.ts';
 
@@ -101,7 +103,7 @@ async function routesOf(instance: Instance, services: Services) {
     changes: services.changes,
     authenticator: services.authenticator,
   };
-  return [
+  const routes = [
     ...applicationRoutes(parts),
     ...redirectUriRoutes(parts),
     ...adminApiKeyRoutes(parts),
@@ -117,7 +119,9 @@ async function routesOf(instance: Instance, services: Services) {
     ...attachmentRoutes(parts),
     ...signatureRoutes(parts),
     ...healthRoutes(parts),
+    ...docsRoutes(),
   ];
+  return [...routes, ...openApiRoutes(routes)];
 }
 
 async function listen(app: FastifyInstance, config: Config): Promise<void> {

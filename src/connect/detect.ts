@@ -18,9 +18,9 @@ export interface Detection {
  */
 export async function detectProvider(
   ctx: Pick<ConnectContext, 'egress' | 'dnsServers'>,
-  request: { email: string | undefined; allProviderTypes: boolean },
+  request: { email: string; allProviderTypes: boolean },
 ): Promise<Detection> {
-  const email = request.email?.trim();
+  const email = request.email.trim();
   if (!email) throw invalidRequest('email', 'is required');
   if (!isAddress(email)) throw invalidRequest('email', 'is not an email address');
   const domain = domainOf(email);

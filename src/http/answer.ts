@@ -18,7 +18,7 @@ export type Answer =
   | { kind: 'one'; data: unknown; status: number; beside: Record<string, unknown> }
   | { kind: 'page'; data: object[]; beside: Record<string, unknown> }
   | { kind: 'done'; status: number }
-  | { kind: 'plain'; status: number; contentType: string; text: string }
+  | { kind: 'plain'; status: number; headers: Record<string, string>; text: string }
   | { kind: 'written'; open: (requestId: string, signal: AbortSignal) => Promise<Written> }
   | { kind: 'download'; headers: Record<string, string>; open: (signal: AbortSignal) => Promise<Bytes> };
 
@@ -41,12 +41,16 @@ export function done(status = 200): Answer {
 }
 
 /** Text outside of the envelope, for machines that expect a form of their own. */
-export function plain(text: string, options: { status?: number; contentType?: string } = {}): Answer {
+export function plain(
+  text: string,
+  options: { status?: number; contentType?: string; headers?: Record<string, string> } = {},
+): Answer {
+  const contentType = options.contentType ?? 'text/plain; charset=utf-8';
   return {
     kind: 'plain',
     text,
     status: options.status ?? 200,
-    contentType: options.contentType ?? 'text/plain; charset=utf-8',
+    headers: { 'content-type': contentType, ...options.headers },
   };
 }
 

@@ -2,6 +2,9 @@ import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import { invalidRequest } from '../platform/errors.ts';
 import { validate } from './validate.ts';
 
+/** Integers of a query have at most 15 digits: all of them are exact in a double. */
+export const MAX_INTEGER = 999_999_999_999_999;
+
 /** A list that may be written `a,b` as well as `x=a&x=b`. */
 export function CommaList(options: { maxItems?: number; description?: string } = {}) {
   return Type.Array(Type.String(), { ...options, style: 'comma' });

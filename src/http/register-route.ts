@@ -2,13 +2,12 @@ import { pipeline, Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { ApiError, notFound } from '../platform/errors.ts';
-import type { Database, Sql } from '../store/database.ts';
-import type { Grant } from '../store/grants.ts';
+import { notFound } from '../platform/errors.ts';
+import type { Database } from '../store/database.ts';
 import type { Answer } from './answer.ts';
 import type { Authenticator, Principal } from './auth.ts';
 import { acceptsGzip } from './compress.ts';
-import { findGrant } from './grant-identifier.ts';
+import { inGrant } from './in-grant.ts';
 import { parseQuery } from './query.ts';
 import type { RequestLimits } from './request-limits.ts';
 import type { GrantCall, Route } from './route.ts';
@@ -81,25 +80,6 @@ export function registerRoute(app: FastifyInstance, route: Route, keepers: Doork
   });
 }
 
-function inGrant<T>(
-  db: Database,
-  principal: Principal,
-  identifier: string,
-  work: (sql: Sql, grant: Grant) => Promise<T>,
-): Promise<T> {
-  return db.tenant(principal.applicationId, async (sql) => {
-    const grant = await findGrant(sql, principal.applicationId, identifier);
-    if (!grant) throw notFound();
-    if (grant.status === 'invalid') {
-      throw new ApiError(
-        'grant.expired',
-        'The mail provider no longer accepts the credentials of this grant. Re-authenticate it.',
-      );
-    }
-    return work(sql, grant);
-  });
-}
-
 async function send(
   reply: FastifyReply,
   request: FastifyRequest,
@@ -122,7 +102,7 @@ async function send(
     case 'done':
       return json(reply, answer.status, { request_id });
     case 'plain':
-      return reply.code(answer.status).header('content-type', answer.contentType).send(answer.text);
+      return reply.code(answer.status).headers(answer.headers).send(answer.text);
     case 'written': {
       reply.header('content-type', JSON_TYPE).header('vary', 'accept-encoding');
       if (request.method === 'HEAD') return reply.send();

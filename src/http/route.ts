@@ -42,18 +42,29 @@ export interface GrantCall<Path extends string, Query, Body> extends Application
 interface Declaration<Path extends string, Query extends TObject, Body extends TSchema> {
   method: Method;
   path: Path;
+  /** What it does, in one line, and the group that it stands in: for the reader of OpenAPI. */
+  summary: string;
+  tag: string;
+  /** In what it is other than the contract says, in one sentence; absent when in nothing. */
+  differs?: string;
   /** Strings, integers, booleans and enumerations, or arrays of them; see query.ts. */
   query?: Query;
   body?: Body;
-  /** The answer's body; absent when it is not JSON. */
+  /** The answer's body; absent when it is not JSON, and then `contentType` says what it is. */
   response?: TSchema;
+  /** Media type or range of an answer that is not JSON. */
+  contentType?: string;
+  /** The status of success; 200 when absent. */
+  status?: number;
+  /** Statuses of refusals beyond those that follow from the rest (see openapi/responses.ts). */
+  errors?: number[];
   /** Bytes; the server's own limit when absent. */
   bodyLimit?: number;
   /** Under which rate it falls, if not that of its access (request-limits.ts). */
   limit?: 'detection';
 }
 
-/** A route as the server keeps it: what it declares (OpenAPI and the isolation test read it) and what it does. */
+/** A route as the server keeps it: what it declares (validation and OpenAPI read it) and what it does. */
 export interface Route extends Declaration<string, TObject, TSchema> {
   access: 'public' | 'application' | 'grant' | 'service-account';
   handle(call: GrantCall<string, unknown, unknown>): Promise<Answer> | Answer;

@@ -10,6 +10,8 @@ import type { Authenticator } from './auth.ts';
 import { acceptsGzip, compressed } from './compress.ts';
 import { answerOnSocket, asApiError, errorAnswer, refusal } from './failures.ts';
 import { parseJsonBody } from './json-body.ts';
+import { type NotYet, notYetAmong } from './not-yet.ts';
+import { registerNotYet } from './register-not-yet.ts';
 import { registerRoute } from './register-route.ts';
 import { RequestLimits } from './request-limits.ts';
 import type { Route } from './route.ts';
@@ -123,7 +125,9 @@ export function createServer(parts: ServerParts): FastifyInstance {
     limits: parts.rateLimits ? new RequestLimits(parts.db, parts.rateLimits) : null,
   };
   for (const route of parts.routes) registerRoute(app, route, keepers);
-  refuseOtherMethods(app, parts.routes);
+  const notYet = notYetAmong(parts.routes);
+  for (const call of notYet) registerNotYet(app, call, parts.db, parts.authenticator);
+  refuseOtherMethods(app, parts.routes, notYet);
 
   app.setNotFoundHandler(() => {
     throw new ApiError('api.not_found_error', 'There is no such route.');
@@ -150,12 +154,14 @@ function readBodies(app: FastifyInstance): void {
 }
 
 /** A path that exists, with a method that it does not have: 405, and OPTIONS says which it has. */
-function refuseOtherMethods(app: FastifyInstance, routes: Route[]): void {
-  for (const [path, group] of Map.groupBy(routes, (route) => route.path)) {
-    const methods = group.map((route) => route.method) as string[];
+function refuseOtherMethods(app: FastifyInstance, routes: Route[], notYet: NotYet[]): void {
+  const registered = Map.groupBy([...routes, ...notYet], (route) => route.path);
+  for (const [path, group] of registered) {
+    const taken = new Set<string>(group.map((route) => route.method));
+    const methods = routes.filter((route) => route.path === path).map((route) => route.method) as string[];
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort().join(', ');
     app.route({
-      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !methods.includes(method)),
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !taken.has(method)),
       url: path,
       exposeHeadRoute: false,
       handler: (_request, reply) => {

@@ -33,6 +33,7 @@ const Url = Type.String({
   minLength: 1,
   maxLength: 2048,
   description: 'https; http only for localhost; for ios and android also a scheme of the app',
+  examples: ['https://app.example.com/callback'],
 });
 
 export const NewRedirectUri = Type.Object({

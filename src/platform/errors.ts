@@ -8,6 +8,7 @@ const ERROR_STATUS = {
   'api.rate_limit_error': 429,
   'api.provider_error': 504,
   'api.internal_error': 500,
+  'api.not_implemented': 501,
   'api.unavailable': 503,
   'grant.not_found': 404,
   'grant.expired': 401,

@@ -65,25 +65,32 @@ export async function readProgress(sql: Sql, scope: Scope): Promise<SyncProgress
   return row ?? null;
 }
 
-/**
- * Holds the sync's view of the folders while they are changed at the provider. Without a row no sync has begun that
- * could see half of it.
- */
-export async function holdFolders(sql: Sql, scope: Scope, until: Date): Promise<void> {
+/** Holds the folders for one change of them; false when somebody else holds them. The row must be there. */
+export async function holdFolders(sql: Sql, scope: Scope, now: Date, until: Date): Promise<boolean> {
+  const rows = await sql.run(
+    `UPDATE sync_states SET folders_held_until = $4
+     WHERE application_id = $1 AND grant_id = $2 AND (folders_held_until IS NULL OR folders_held_until <= $3)`,
+    [scope.applicationId, scope.grantId, now, until],
+  );
+  return rows > 0;
+}
+
+/** Ends the hold that was taken until then. */
+export async function releaseFolders(sql: Sql, scope: Scope, until: Date): Promise<void> {
   await sql.run(
-    `UPDATE sync_states SET folders_held_until = greatest(folders_held_until, $3)
-     WHERE application_id = $1 AND grant_id = $2`,
+    `UPDATE sync_states SET folders_held_until = NULL
+     WHERE application_id = $1 AND grant_id = $2 AND folders_held_until = $3`,
     [scope.applicationId, scope.grantId, until],
   );
 }
 
-/** Ends the hold; `changeId` names the change, null when nothing has changed. */
-export async function releaseFolders(sql: Sql, scope: Scope, changeId: number | null): Promise<void> {
-  await sql.run(
-    `UPDATE sync_states SET folders_held_until = NULL, folder_change_id = coalesce($3, folder_change_id)
-     WHERE application_id = $1 AND grant_id = $2`,
-    [scope.applicationId, scope.grantId, changeId],
-  );
+/** Notes a change of folders that the provider has accepted. */
+export async function noteFolderChange(sql: Sql, scope: Scope, changeId: number): Promise<void> {
+  await sql.run('UPDATE sync_states SET folder_change_id = $3 WHERE application_id = $1 AND grant_id = $2', [
+    scope.applicationId,
+    scope.grantId,
+    changeId,
+  ]);
 }
 
 /** Whether folders that were listed when `seenAt` was the newest change are still what is there. */

@@ -60,6 +60,9 @@ interface Running {
   lease: Lease;
   sync: GrantSync | null;
   mailbox: Mailbox | null;
+  /** Who uses the mailbox beside the sync. */
+  borrowers: number;
+  ended: boolean;
   stop: AbortController;
   done: Promise<void>;
 }
@@ -104,9 +107,20 @@ export class SyncEngine {
     this.#running.get(grantId)?.sync?.lookSoon();
   }
 
-  /** The mailbox of a grant whose sync runs here, for reads beside it. */
-  mailboxOf(grantId: string): Mailbox | null {
-    return this.#running.get(grantId)?.mailbox ?? null;
+  /** Lends the mailbox of a grant whose sync runs here; it stays open until it is given back, though the sync ends. */
+  borrowMailbox(grantId: string): { mailbox: Mailbox; release: () => Promise<void> } | null {
+    const running = this.#running.get(grantId);
+    const mailbox = running?.mailbox;
+    if (!mailbox) return null;
+    running.borrowers += 1;
+    let lent = true;
+    const release = async () => {
+      if (!lent) return;
+      lent = false;
+      running.borrowers -= 1;
+      if (running.ended && running.borrowers === 0) await mailbox.close();
+    };
+    return { mailbox, release };
   }
 
   /** Stops all syncs, finishes what is being written, and gives the leases back. */
@@ -150,7 +164,15 @@ export class SyncEngine {
 
   #run(key: { applicationId: string; grantId: string }, lease: Lease): void {
     const stop = new AbortController();
-    const running: Running = { lease, sync: null, mailbox: null, stop, done: Promise.resolve() };
+    const running: Running = {
+      lease,
+      sync: null,
+      mailbox: null,
+      borrowers: 0,
+      ended: false,
+      stop,
+      done: Promise.resolve(),
+    };
     this.#running.set(lease.grantId, running);
     running.done = this.#sync(key, running, AbortSignal.any([stop.signal, this.#stop.signal])).finally(() => {
       this.#running.delete(lease.grantId);
@@ -201,7 +223,8 @@ export class SyncEngine {
       failure = error;
     }
     try {
-      await mailbox?.close();
+      running.ended = true;
+      if (running.borrowers === 0) await mailbox?.close();
       await this.#giveBack(key, lease, signal, failure, secretVersion);
     } catch (error) {
       log.error(

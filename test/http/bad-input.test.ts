@@ -22,6 +22,9 @@ let box: FixtureMailbox;
 const echo = applicationRoute({
   method: 'POST',
   path: '/test/echo',
+  summary: 'Its body again',
+  tag: 'Test',
+  contentType: 'application/json',
   body: Type.Object({
     name: Type.String(),
     to: Type.Optional(Type.Array(Type.Object({ email: Type.String() }))),
@@ -34,6 +37,9 @@ const echo = applicationRoute({
 const broken = applicationRoute({
   method: 'GET',
   path: '/test/broken',
+  summary: 'Always fails',
+  tag: 'Test',
+  contentType: 'application/json',
   handle: () => {
     throw new Error('the secret of the house');
   },

@@ -68,6 +68,9 @@ it('refuses in its own shape while it shuts down, and finishes what it has begun
   const begun = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
   const slow = publicRoute({
+    summary: 'Takes its time',
+    tag: 'Test',
+    contentType: 'text/plain',
     method: 'GET',
     path: '/slow',
     handle: async () => {

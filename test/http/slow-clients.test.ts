@@ -16,6 +16,9 @@ const LARGE = 64 * 1024 * 1024;
 const large = publicRoute({
   method: 'GET',
   path: '/test/large',
+  summary: 'More than anyone reads',
+  tag: 'Test',
+  contentType: 'application/octet-stream',
   handle: () =>
     download({ 'content-type': 'application/octet-stream' }, async () => {
       const chunk = Buffer.alloc(64 * 1024);

@@ -16,6 +16,7 @@ import { attachmentRoutes } from '../../src/http/routes/attachments.ts';
 import { folderRoutes } from '../../src/http/routes/folders.ts';
 import { healthRoutes } from '../../src/http/routes/health.ts';
 import { messageRoutes } from '../../src/http/routes/messages.ts';
+import { openApiRoutes } from '../../src/http/routes/openapi.ts';
 import { redirectUriRoutes } from '../../src/http/routes/redirect-uris.ts';
 import { signatureRoutes } from '../../src/http/routes/signatures.ts';
 import { threadRoutes } from '../../src/http/routes/threads.ts';
@@ -25,6 +26,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { createMetrics } from '../../src/platform/metrics.ts';
 import { FileBlobStore } from '../../src/store/blobs/files.ts';
 import type { Database } from '../../src/store/database.ts';
+import { docsRoutes } from '../../src/web/docs.ts';
 import { Nylas } from './nylas.ts';
 import { openTestDatabase, type TestDatabase } from './test-database.ts';
 
@@ -69,7 +71,7 @@ export async function startApi(
   });
   const authenticator = new Authenticator(database.db);
   const parts = { db: database.db, authenticator, metrics, originals, cursors: new Cursors(randomBytes(32)) };
-  const routes = [
+  const resources = [
     ...applicationRoutes(parts),
     ...redirectUriRoutes(parts),
     ...adminApiKeyRoutes(parts),
@@ -79,8 +81,10 @@ export async function startApi(
     ...attachmentRoutes(parts),
     ...signatureRoutes(parts),
     ...healthRoutes(parts),
+    ...docsRoutes(),
     ...(options.extraRoutes?.(database.db) ?? []),
   ];
+  const routes = [...resources, ...openApiRoutes(resources)];
   const app = createServer({ db: database.db, log, metrics, authenticator, routes, ...options });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const origin = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;

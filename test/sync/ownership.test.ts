@@ -111,7 +111,7 @@ describeWithTestbed('ownership', () => {
       expect(row?.n).toBeGreaterThan(100);
     }, 60_000);
     expect((await mailquay.call('DELETE', `/v3/grants/${grantId}`)).status).toBe(200);
-    await eventually(() => expect(mailquay.server.services.engine.mailboxOf(grantId)).toBeNull(), 10_000);
+    await eventually(() => expect(mailquay.server.services.engine.borrowMailbox(grantId)).toBeNull(), 10_000);
     const tables = [
       'messages',
       'message_bodies',

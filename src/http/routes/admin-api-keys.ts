@@ -17,12 +17,17 @@ export function adminApiKeyRoutes(parts: { db: Database; authenticator: Authenti
     signedRoute({
       method: 'GET',
       path: PATH,
+      summary: "The application's API keys, without the keys themselves",
+      tag: 'API keys',
       response: Type.Object({ request_id: Type.String(), data: Type.Array(ApiKey) }),
       handle: async ({ principal, params }) => page(await showKeys(db, ownApplication(principal, params))),
     }),
     signedRoute({
       method: 'POST',
       path: PATH,
+      summary: 'A new API key, shown this once',
+      tag: 'API keys',
+      status: 201,
       body: NewApiKey,
       response: One(ApiKey),
       async handle({ principal, params, body }) {
@@ -37,6 +42,8 @@ export function adminApiKeyRoutes(parts: { db: Database; authenticator: Authenti
     signedRoute({
       method: 'GET',
       path: `${PATH}/:id`,
+      summary: 'One API key, without the key itself',
+      tag: 'API keys',
       response: One(ApiKey),
       handle: async ({ principal, params }) =>
         one(await showKey(db, ownApplication(principal, params), params.id)),
@@ -44,6 +51,8 @@ export function adminApiKeyRoutes(parts: { db: Database; authenticator: Authenti
     signedRoute({
       method: 'DELETE',
       path: `${PATH}/:id`,
+      summary: 'Revoke an API key at once',
+      tag: 'API keys',
       response: Done,
       async handle({ principal, params }) {
         await deleteKey(db, ownApplication(principal, params), params.id);

@@ -14,6 +14,10 @@ export function applicationRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'GET',
       path: '/v3/applications',
+      summary: 'The application that the key belongs to',
+      tag: 'Applications',
+      differs: 'Without organisations above applications, `organization_id` is the application itself.',
+      errors: [404],
       query: SelectQuery,
       response: One(Application),
       handle: async ({ principal }) => one(await showApplication(db, principal.applicationId)),
@@ -21,6 +25,8 @@ export function applicationRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'PATCH',
       path: '/v3/applications',
+      summary: "Change the application's branding and its other settings",
+      tag: 'Applications',
       query: SelectQuery,
       body: ApplicationUpdate,
       response: Type.Object({ success: Type.Literal(true), ...One(Application).properties }),

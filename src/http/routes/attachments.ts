@@ -19,6 +19,8 @@ export function attachmentRoutes({ originals }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/attachments/:id',
+      summary: 'What an attachment is',
+      tag: 'Attachments',
       query: Type.Object({ message_id: MessageId, select: PageQuery(50).select }),
       response: One(Attachment),
       handle: ({ params, query, principal, inGrant }) =>
@@ -30,6 +32,9 @@ export function attachmentRoutes({ originals }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/attachments/:id/download',
+      summary: 'The bytes of an attachment',
+      tag: 'Attachments',
+      contentType: '*/*',
       query: Type.Object({ message_id: MessageId }),
       async handle({ params, query, principal, inGrant }) {
         const { scope, attachment, place } = await inGrant(async (sql, grant) => {

@@ -9,16 +9,19 @@ import { applicationRoute, type Route } from '../route.ts';
 
 /** The service reads the fields itself, and names each by its path; here they are only told of. */
 const CustomAuthentication = Type.Object({
-  provider: Type.Optional(Type.Unknown({ description: 'imap' })),
+  provider: Type.Optional(Type.Unknown({ description: 'imap', examples: ['imap'] })),
   settings: Type.Optional(
     Type.Unknown({
       description:
         'imap_username, imap_password; imap_host, imap_port, imap_security, smtp_host, smtp_port, smtp_security, smtp_username, smtp_password',
+      examples: [
+        { imap_username: 'ada@example.com', imap_password: 'an app password', imap_host: 'imap.example.com' },
+      ],
     }),
   ),
-  state: Type.Optional(Type.Unknown({ description: 'Echoed in the grant' })),
-  scope: Type.Optional(Type.Unknown({ description: 'Kept in the grant' })),
-  name: Type.Optional(Type.Unknown({ description: 'Display name' })),
+  state: Type.Optional(Type.Unknown({ description: 'Echoed in the grant', examples: ['a42'] })),
+  scope: Type.Optional(Type.Unknown({ description: 'Kept in the grant', examples: [[]] })),
+  name: Type.Optional(Type.Unknown({ description: 'Display name', examples: ['Ada'] })),
 });
 
 export function connectRoutes({ connect }: { connect: ConnectContext }): Route[] {
@@ -26,6 +29,11 @@ export function connectRoutes({ connect }: { connect: ConnectContext }): Route[]
     applicationRoute({
       method: 'POST',
       path: '/v3/connect/custom',
+      summary: 'Connect a mailbox with its credentials, or renew them',
+      tag: 'Connect',
+      differs: 'Of the providers only `imap` can be connected yet.',
+      status: 201,
+      errors: [504],
       body: CustomAuthentication,
       response: One(Grant),
       async handle({ principal, body, request }) {

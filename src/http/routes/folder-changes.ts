@@ -19,6 +19,9 @@ export function folderChangeRoutes({ changes }: { changes: ChangeContext }): Rou
     grantRoute({
       method: 'POST',
       path: '/v3/grants/:grant_id/folders',
+      summary: 'Make a folder',
+      tag: 'Folders',
+      differs: 'Colours are accepted and not kept: IMAP folders have none.',
       query: Select,
       body: FolderCreate,
       response: One(Folder),
@@ -32,6 +35,9 @@ export function folderChangeRoutes({ changes }: { changes: ChangeContext }): Rou
     grantRoute({
       method: 'PUT',
       path: '/v3/grants/:grant_id/folders/:id',
+      summary: 'Rename or move a folder',
+      tag: 'Folders',
+      differs: 'A name without a delimiter renames the folder below its parent; colours are not kept.',
       query: Select,
       body: FolderUpdate,
       response: One(Folder),
@@ -44,6 +50,9 @@ export function folderChangeRoutes({ changes }: { changes: ChangeContext }): Rou
     grantRoute({
       method: 'DELETE',
       path: '/v3/grants/:grant_id/folders/:id',
+      summary: 'Delete a folder and the messages in it',
+      tag: 'Folders',
+      differs: 'A folder that has others below it is refused, and so is a system folder.',
       response: Done,
       async handle({ params, grantScope }) {
         const scope = await grantScope();

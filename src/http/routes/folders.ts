@@ -16,6 +16,8 @@ export function folderRoutes({ cursors }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/folders',
+      summary: 'The folders of a mailbox',
+      tag: 'Folders',
       query: Type.Object(PageQuery(DEFAULT_LIMIT)),
       response: Page(Folder),
       handle: ({ query, principal, inGrant }) =>
@@ -36,6 +38,8 @@ export function folderRoutes({ cursors }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/folders/:id',
+      summary: 'One folder',
+      tag: 'Folders',
       query: Type.Object({ select: PageQuery(DEFAULT_LIMIT).select }),
       response: One(Folder),
       handle: ({ params, principal, inGrant }) =>

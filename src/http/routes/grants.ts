@@ -43,8 +43,8 @@ const GrantQuery = Type.Object({
 /** The service reads the fields itself, and names each by its path. */
 const GrantUpdate = Type.Object({
   settings: Type.Optional(Type.Unknown({ description: 'Replaced whole; the logins are verified first' })),
-  scope: Type.Optional(Type.Unknown()),
-  name: Type.Optional(Type.Unknown()),
+  scope: Type.Optional(Type.Unknown({ description: 'Kept in the grant', examples: [[]] })),
+  name: Type.Optional(Type.Unknown({ description: 'Display name', examples: ['Ada'] })),
 });
 
 export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
@@ -57,6 +57,8 @@ export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
     applicationRoute({
       method: 'GET',
       path: '/v3/grants',
+      summary: 'The mailboxes of the application',
+      tag: 'Grants',
       query: GrantListQuery,
       response: OffsetPage(Grant),
       async handle({ principal, query }) {
@@ -80,6 +82,8 @@ export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
     applicationRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id',
+      summary: 'One mailbox and its state',
+      tag: 'Grants',
       query: GrantQuery,
       response: One(Grant),
       async handle({ principal, params, query }) {
@@ -90,6 +94,9 @@ export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
     applicationRoute({
       method: 'PATCH',
       path: '/v3/grants/:grant_id',
+      summary: 'Change the record or the credentials of a mailbox',
+      tag: 'Grants',
+      errors: [504],
       query: SelectQuery,
       body: GrantUpdate,
       response: One(Grant),
@@ -101,6 +108,8 @@ export function grantRoutes({ connect }: { connect: ConnectContext }): Route[] {
     applicationRoute({
       method: 'DELETE',
       path: '/v3/grants/:grant_id',
+      summary: 'Disconnect a mailbox and erase its mail',
+      tag: 'Grants',
       response: Done,
       async handle({ principal, params }) {
         const { id } = await find(principal.applicationId, params.grant_id);

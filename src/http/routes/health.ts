@@ -1,3 +1,4 @@
+import { ApiError } from '../../platform/errors.ts';
 import type { Metrics } from '../../platform/metrics.ts';
 import type { Database } from '../../store/database.ts';
 import { plain } from '../answer.ts';
@@ -9,15 +10,31 @@ const PROBE_MS = 2_000;
 /** `/healthz`: the process lives. `/readyz`: requests are served. `/metrics`: for Prometheus. */
 export function healthRoutes({ db, metrics }: { db: Database; metrics: Metrics }): Route[] {
   return [
-    publicRoute({ method: 'GET', path: '/healthz', handle: () => plain('ok\n') }),
+    publicRoute({
+      method: 'GET',
+      path: '/healthz',
+      summary: 'The process lives',
+      tag: 'Operation',
+      contentType: 'text/plain',
+      handle: () => plain('ok\n'),
+    }),
     publicRoute({
       method: 'GET',
       path: '/readyz',
-      handle: async () => ((await isReady(db)) ? plain('ready\n') : plain('not ready\n', { status: 503 })),
+      summary: 'Requests are served',
+      tag: 'Operation',
+      contentType: 'text/plain',
+      handle: async () => {
+        if (!(await isReady(db))) throw new ApiError('api.unavailable', 'The database does not answer.');
+        return plain('ready\n');
+      },
     }),
     publicRoute({
       method: 'GET',
       path: '/metrics',
+      summary: 'Measurements for Prometheus',
+      tag: 'Operation',
+      contentType: 'text/plain',
       handle: async () =>
         plain(await metrics.registry.metrics(), { contentType: metrics.registry.contentType }),
     }),

@@ -15,6 +15,8 @@ export function messageChangeRoutes({ changes }: { changes: ChangeContext }): Ro
     grantRoute({
       method: 'PUT',
       path: '/v3/grants/:grant_id/messages/:id',
+      summary: 'Change flags, folders or metadata of a message',
+      tag: 'Messages',
       query: Type.Object({ select: PageQuery(50).select }),
       body: MessageUpdate,
       response: One(Message),
@@ -30,6 +32,8 @@ export function messageChangeRoutes({ changes }: { changes: ChangeContext }): Ro
     grantRoute({
       method: 'DELETE',
       path: '/v3/grants/:grant_id/messages/:id',
+      summary: 'Move a message to Trash',
+      tag: 'Messages',
       query: HardDelete,
       response: Done,
       async handle({ params, query, grantScope }) {

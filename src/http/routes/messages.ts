@@ -20,11 +20,13 @@ import type { ReadParts } from './read-parts.ts';
 
 const Addresses = () => Type.Optional(RepeatedList({ maxItems: 50 }));
 
+const NOT_YET = { description: 'Refused: not supported yet' };
+
 /** Filters of the contract that do not work yet: to ignore one would answer with mail that was not asked for. */
 const Unsupported = {
-  search_query_native: Type.Optional(Type.String()),
-  query_imap: Type.Optional(Type.Boolean()),
-  metadata_pair: Type.Optional(Type.String()),
+  search_query_native: Type.Optional(Type.String(NOT_YET)),
+  query_imap: Type.Optional(Type.Boolean(NOT_YET)),
+  metadata_pair: Type.Optional(Type.String(NOT_YET)),
 };
 
 const ListQuery = Type.Object({
@@ -58,6 +60,8 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/messages',
+      summary: 'Messages that match, newest first',
+      tag: 'Messages',
       query: ListQuery,
       response: Type.Union([Page(Message), Page(RawMessage)]),
       async handle({ query, principal, inGrant }) {
@@ -95,6 +99,8 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/messages/:id',
+      summary: 'One message',
+      tag: 'Messages',
       query: GetQuery,
       response: Type.Union([One(Message), One(RawMessage)]),
       async handle({ params, query, principal, inGrant }) {

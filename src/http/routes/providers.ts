@@ -6,7 +6,7 @@ import { one } from '../answer.ts';
 import { applicationRoute, type Route } from '../route.ts';
 
 const DetectQuery = Type.Object({
-  email: Type.Optional(Type.String({ maxLength: 320 })),
+  email: Type.String({ maxLength: 320, examples: ['ada@gmail.com'] }),
   all_provider_types: Type.Optional(Type.Boolean({ default: false })),
 });
 
@@ -26,6 +26,9 @@ export function providerRoutes({ connect }: { connect: ConnectContext }): Route[
       method,
       path: '/v3/providers/detect',
       limit: 'detection',
+      summary: 'Which provider an address belongs to',
+      tag: 'Connect',
+      differs: 'Without `all_provider_types` it tells of what can be connected here, which is IMAP.',
       query: DetectQuery,
       response: One(Detection),
       async handle({ query }) {

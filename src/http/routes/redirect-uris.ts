@@ -21,6 +21,8 @@ export function redirectUriRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'GET',
       path,
+      summary: "The application's redirect URIs",
+      tag: 'Applications',
       query: SelectQuery,
       response: Type.Object({ request_id: Type.String(), data: Type.Array(RedirectUri) }),
       handle: async ({ principal: { applicationId } }) =>
@@ -29,6 +31,9 @@ export function redirectUriRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'POST',
       path,
+      summary: 'Allow another redirect URI',
+      tag: 'Applications',
+      status: 201,
       query: SelectQuery,
       body: NewRedirectUri,
       response: One(RedirectUri),
@@ -38,6 +43,8 @@ export function redirectUriRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'GET',
       path: `${path}/:id`,
+      summary: 'One redirect URI',
+      tag: 'Applications',
       query: SelectQuery,
       response: One(RedirectUri),
       handle: async ({ principal, params }) =>
@@ -46,6 +53,8 @@ export function redirectUriRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'PATCH',
       path: `${path}/:id`,
+      summary: 'Change a redirect URI',
+      tag: 'Applications',
       query: SelectQuery,
       body: RedirectUriChange,
       response: One(RedirectUri),
@@ -55,6 +64,8 @@ export function redirectUriRoutes({ db }: { db: Database }): Route[] {
     applicationRoute({
       method: 'DELETE',
       path: `${path}/:id`,
+      summary: 'Take a redirect URI away',
+      tag: 'Applications',
       response: Done,
       async handle({ principal, params }) {
         await removeRedirectUri(db, principal.applicationId, params.id);

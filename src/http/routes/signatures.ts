@@ -23,6 +23,8 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/signatures',
+      summary: "The mailbox's signatures",
+      tag: 'Signatures',
       query: Type.Object(PageQuery(DEFAULT_LIMIT)),
       response: Page(Signature),
       handle: ({ query, principal: { applicationId }, inGrant }) =>
@@ -49,6 +51,9 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
     grantRoute({
       method: 'POST',
       path: '/v3/grants/:grant_id/signatures',
+      summary: 'A new signature; its HTML is cleaned',
+      tag: 'Signatures',
+      status: 201,
       query: SelectQuery,
       body: NewSignature,
       response: One(Signature),
@@ -62,6 +67,8 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/signatures/:id',
+      summary: 'One signature',
+      tag: 'Signatures',
       query: SelectQuery,
       response: One(Signature),
       handle: ({ principal: { applicationId }, params, inGrant }) =>
@@ -72,6 +79,8 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
     grantRoute({
       method: 'PUT',
       path: '/v3/grants/:grant_id/signatures/:id',
+      summary: 'Change a signature',
+      tag: 'Signatures',
       query: SelectQuery,
       body: SignatureChange,
       response: One(Signature),
@@ -85,6 +94,8 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
     grantRoute({
       method: 'DELETE',
       path: '/v3/grants/:grant_id/signatures/:id',
+      summary: 'Delete a signature',
+      tag: 'Signatures',
       response: Done,
       handle: ({ principal: { applicationId }, params, inGrant }) =>
         inGrant(async (sql, { id: grantId }) => {

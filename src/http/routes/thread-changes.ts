@@ -17,6 +17,9 @@ export function threadChangeRoutes({ changes }: { changes: ChangeContext }): Rou
     grantRoute({
       method: 'PUT',
       path: '/v3/grants/:grant_id/threads/:id',
+      summary: 'Change every message of a thread',
+      tag: 'Threads',
+      differs: 'Drafts stay in their folder when a thread is moved.',
       query: Type.Object({ select: PageQuery(20).select }),
       body: ThreadUpdate,
       response: One(Thread),
@@ -33,6 +36,8 @@ export function threadChangeRoutes({ changes }: { changes: ChangeContext }): Rou
     grantRoute({
       method: 'DELETE',
       path: '/v3/grants/:grant_id/threads/:id',
+      summary: 'Move a thread to Trash',
+      tag: 'Threads',
       query: HardDelete,
       response: Done,
       async handle({ params, query, grantScope }) {

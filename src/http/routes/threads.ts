@@ -31,6 +31,8 @@ export function threadRoutes({ cursors }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/threads',
+      summary: 'Conversations that match, newest first',
+      tag: 'Threads',
       query: ListQuery,
       response: Page(Thread),
       handle: ({ query, principal, inGrant }) =>
@@ -64,6 +66,8 @@ export function threadRoutes({ cursors }: ReadParts): Route[] {
     grantRoute({
       method: 'GET',
       path: '/v3/grants/:grant_id/threads/:id',
+      summary: 'One conversation',
+      tag: 'Threads',
       query: Type.Object({ select: PageQuery(DEFAULT_LIMIT).select }),
       response: One(Thread),
       handle: ({ params, query, principal, inGrant }) =>
