@@ -15,13 +15,16 @@ export async function createFolder(
   scope: Scope,
   wanted: { name: string; parentId: string | null },
 ): Promise<string> {
-  return whileHeld(ctx, scope, async ({ folders, atProvider }) => {
+  const plan = (folders: FolderRow[]): FolderName => {
     const parent = wanted.parentId === null ? null : parentOf(folders, wanted.parentId);
     checkName(wanted.name, delimiterOf(folders, parent));
-    const at = { parentPath: parent?.path ?? null, name: wanted.name };
+    return { parentPath: parent?.path ?? null, name: wanted.name };
+  };
+  const id = await whileHeld(ctx, scope, plan, async (at, atProvider) => {
     const chain = await atProvider((mailbox, signal) => mailbox.createFolder(at, null, signal));
     return recordCreated(ctx, scope, chain);
   });
+  return id as string;
 }
 
 /**
@@ -34,13 +37,14 @@ export async function updateFolder(
   folderId: string,
   change: { name?: string; parentId?: string | null },
 ): Promise<void> {
-  await whileHeld(ctx, scope, async ({ folders, atProvider }) => {
-    const folder = folders.find((f) => f.id === folderId);
-    if (!folder) throw notFound();
+  const plan = (folders: FolderRow[]) => {
+    const folder = known(folders, folderId);
     const to = target(folders, folder, change);
-    if (!to) return;
-    if (NEEDED.has(folder.specialUse))
+    if (to && NEEDED.has(folder.specialUse))
       throw invalidRequest('name', 'this is a system folder, which cannot be renamed or moved');
+    return to && { folder, to };
+  };
+  await whileHeld(ctx, scope, plan, async ({ folder, to }, atProvider) => {
     const chain = await atProvider((mailbox, signal) => mailbox.renameFolder(folder.path, to, signal));
     await recordRenamed(ctx, scope, folder, chain);
   });
@@ -48,13 +52,15 @@ export async function updateFolder(
 
 /** Deletes a folder and the messages in it. One that has folders below it is refused, and so is a system folder. */
 export async function deleteFolder(ctx: ChangeContext, scope: Scope, folderId: string): Promise<void> {
-  await whileHeld(ctx, scope, async ({ folders, atProvider }) => {
-    const folder = folders.find((f) => f.id === folderId);
-    if (!folder) throw notFound();
+  const plan = (folders: FolderRow[]) => {
+    const folder = known(folders, folderId);
     if (NEEDED.has(folder.specialUse))
       throw invalidRequest('id', 'this is a system folder, which cannot be deleted');
     if (folders.some((f) => f.parentId === folderId))
       throw invalidRequest('id', 'this folder has folders below it; delete those first');
+    return folder;
+  };
+  await whileHeld(ctx, scope, plan, async (folder, atProvider) => {
     await atProvider(async (mailbox, signal) => {
       try {
         await mailbox.deleteFolder(folder.path, signal);
@@ -65,6 +71,12 @@ export async function deleteFolder(ctx: ChangeContext, scope: Scope, folderId: s
     });
     await recordDeleted(ctx, scope, folder);
   });
+}
+
+function known(folders: FolderRow[], id: string): FolderRow {
+  const folder = folders.find((f) => f.id === id);
+  if (!folder) throw notFound();
+  return folder;
 }
 
 /** Where the folder is to be; null when that is where it is. */

@@ -2,7 +2,7 @@ import { ApiError } from '../platform/errors.ts';
 import type { Mailbox } from '../providers/provider.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
-import { ensureSyncState, holdFolders, releaseFolders } from '../store/sync-states.ts';
+import { holdFolders, releaseFolders } from '../store/sync-states.ts';
 import type { ChangeContext } from './context.ts';
 import { withMailbox } from './with-mailbox.ts';
 
@@ -13,28 +13,29 @@ const HOLD_MS = 40_000;
 const WAIT_STEP_MS = 100;
 const MAX_WAIT_MS = 30_000;
 
-/** What a change of folders works with. */
-export interface HeldFolders {
-  /** As the store has them; nobody else changes them meanwhile. */
-  folders: FolderRow[];
-  atProvider<T>(work: (mailbox: Mailbox, signal: AbortSignal) => Promise<T>): Promise<T>;
-}
-
 /**
  * Changes the folders of a grant, one change after the other in all processes, while the sync waits: seeing a rename
- * before the store knows of it, the sync would take the folder for a new one.
+ * before the store knows of it, the sync would take the folder for a new one. `plan` decides by the folders as they are
+ * what is to be done (null: nothing), and throws when it may not be; it is asked before anything is held, and again.
  */
-export async function whileHeld<T>(
+export async function whileHeld<Plan, T>(
   ctx: ChangeContext,
   scope: Scope,
-  work: (held: HeldFolders) => Promise<T>,
-): Promise<T> {
+  plan: (folders: FolderRow[]) => Plan | null,
+  work: (
+    planned: Plan,
+    atProvider: <R>(change: (mailbox: Mailbox, signal: AbortSignal) => Promise<R>) => Promise<R>,
+  ) => Promise<T>,
+): Promise<T | null> {
+  const now = () => ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
+  if (plan(await now()) === null) return null;
   const until = await takeHold(ctx, scope);
   try {
-    return await work({
-      folders: await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope)),
-      atProvider: (change) => withMailbox(ctx, scope, change, FOLDER_CHANGE_MS),
-    });
+    const planned = plan(await now());
+    if (planned === null) return null;
+    return await work(planned, (change) =>
+      withMailbox(ctx, scope, change, { timeoutMs: FOLDER_CHANGE_MS, repeatable: false }),
+    );
   } finally {
     await ctx.db.tenant(scope.applicationId, (sql) => releaseFolders(sql, scope, until));
   }
@@ -44,10 +45,7 @@ async function takeHold(ctx: ChangeContext, scope: Scope): Promise<Date> {
   for (const start = performance.now(); performance.now() - start < MAX_WAIT_MS; ) {
     const now = ctx.clock();
     const until = new Date(now.getTime() + HOLD_MS);
-    const held = await ctx.db.tenant(scope.applicationId, async (sql) => {
-      await ensureSyncState(sql, scope, now);
-      return holdFolders(sql, scope, now, until);
-    });
+    const held = await ctx.db.tenant(scope.applicationId, (sql) => holdFolders(sql, scope, now, until));
     if (held) return until;
     await new Promise((resolve) => setTimeout(resolve, WAIT_STEP_MS));
   }

@@ -114,18 +114,23 @@ async function changeMessages(
       await recordChange(ctx, scope, ids, { flags: [], landed: [], left: [] }, change.metadata);
     return;
   }
-  await withMailbox(ctx, scope, async (mailbox, signal) => {
-    for (let tries = 1; ; tries += 1) {
-      const copies = await ctx.db.tenant(scope.applicationId, (sql) => findCopies(sql, scope, ids));
-      const changed = await attempt(ctx, scope, mailbox, ids, copies, wanted, folders, change, signal);
-      if (changed) return;
-      // Nothing is where the store has it: it was moved by another client, and the sync will soon know where to.
-      if (tries >= CATCH_UP_TRIES)
-        throw new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
-      await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
-      await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
-    }
-  });
+  await withMailbox(
+    ctx,
+    scope,
+    async (mailbox, signal) => {
+      for (let tries = 1; ; tries += 1) {
+        const copies = await ctx.db.tenant(scope.applicationId, (sql) => findCopies(sql, scope, ids));
+        const changed = await attempt(ctx, scope, mailbox, ids, copies, wanted, folders, change, signal);
+        if (changed) return;
+        // Nothing is where the store has it: it was moved by another client, and the sync will soon know where to.
+        if (tries >= CATCH_UP_TRIES)
+          throw new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
+        await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
+        await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
+      }
+    },
+    { repeatable: true },
+  );
 }
 
 /** One try; false when none of the copies is where it was. */

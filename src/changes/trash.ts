@@ -12,14 +12,15 @@ export async function trashFolder(ctx: ChangeContext, scope: Scope): Promise<str
   const known = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
   const found = trashAmong(known);
   if (found) return found.id;
-  return whileHeld(ctx, scope, async ({ folders, atProvider }) => {
+  const plan = (folders: FolderRow[]) => ({ made: trashAmong(folders) });
+  const id = await whileHeld(ctx, scope, plan, async ({ made }, atProvider) => {
     // Somebody else may have made it while we waited.
-    const made = trashAmong(folders);
     if (made) return made.id;
     const at = { parentPath: null, name: TRASH_NAME };
     const chain = await atProvider((mailbox, signal) => mailbox.createFolder(at, '\\Trash', signal));
     return recordCreated(ctx, scope, chain);
   });
+  return id as string;
 }
 
 function trashAmong(folders: FolderRow[]): FolderRow | undefined {

@@ -65,14 +65,21 @@ export async function readProgress(sql: Sql, scope: Scope): Promise<SyncProgress
   return row ?? null;
 }
 
-/** Holds the folders for one change of them; false when somebody else holds them. The row must be there. */
+/**
+ * Holds the folders for one change of them; false when somebody else holds them. Where no sync has begun yet there is
+ * nobody who could see half of a change, and nothing to hold.
+ */
 export async function holdFolders(sql: Sql, scope: Scope, now: Date, until: Date): Promise<boolean> {
-  const rows = await sql.run(
-    `UPDATE sync_states SET folders_held_until = $4
-     WHERE application_id = $1 AND grant_id = $2 AND (folders_held_until IS NULL OR folders_held_until <= $3)`,
+  const [row] = await sql.rows<{ held: boolean }>(
+    `WITH held AS (
+       UPDATE sync_states SET folders_held_until = $4
+       WHERE application_id = $1 AND grant_id = $2 AND (folders_held_until IS NULL OR folders_held_until <= $3)
+       RETURNING 1)
+     SELECT EXISTS (SELECT 1 FROM held)
+       OR NOT EXISTS (SELECT 1 FROM sync_states WHERE application_id = $1 AND grant_id = $2) AS held`,
     [scope.applicationId, scope.grantId, now, until],
   );
-  return rows > 0;
+  return row?.held ?? false;
 }
 
 /** Ends the hold that was taken until then. */
