@@ -29,6 +29,7 @@ export async function postponeErasure(sql: Sql, grantId: string, until: Date): P
 const TABLES: [table: string, key: string][] = [
   ['message_locations', 'folder_id, uid_validity, uid'],
   ['message_bodies', 'message_id'],
+  ['message_search', 'message_id'],
   ['messages', 'id'],
   ['thread_keys', 'key'],
   ['threads', 'id'],

@@ -1,30 +1,29 @@
 import { type Static, Type } from 'typebox';
-import { normalizeAddress } from '../../mail/address.ts';
 import { One, Page } from '../../model/envelope.ts';
 import { Message, MessageFields, RawMessage } from '../../model/message.ts';
 import { invalidRequest, notFound } from '../../platform/errors.ts';
 import type { Sql } from '../../store/database.ts';
-import type { MessageFilter } from '../../store/reads/message-list.ts';
+import type { MessageFilter } from '../../store/reads/message-filter.ts';
 import { getRawPlaces, type MessageRow, type RawPlace } from '../../store/reads/message-rows.ts';
 import type { Scope } from '../../store/scope.ts';
 import { one, page, written } from '../answer.ts';
 import type { WantedParts } from '../content/bodies.ts';
 import { checkFolders } from '../content/folders.ts';
 import { messageRow, pageOfMessages, withBodies } from '../content/messages.ts';
+import { readMetadataPairs } from '../content/metadata-pairs.ts';
 import { openRawItems, withinBudget } from '../content/raw-items.ts';
 import { writeRaw } from '../content/raw-json.ts';
-import { CommaList, PageQuery, RepeatedList } from '../query.ts';
+import { readSearch } from '../content/search.ts';
+import { PageQuery, RepeatedList } from '../query.ts';
 import { grantRoute, type Route } from '../route.ts';
 import { wants } from '../select.ts';
+import { PeopleQuery, SearchText, SubjectText, toPeople } from './mail-filters.ts';
 import type { ReadParts } from './read-parts.ts';
-
-const Addresses = () => Type.Optional(RepeatedList({ maxItems: 50 }));
 
 /** Filters of the contract that do not work yet: to ignore one would answer with mail that was not asked for. */
 const Unsupported = {
   search_query_native: Type.Optional(Type.String()),
   query_imap: Type.Optional(Type.Boolean()),
-  metadata_pair: Type.Optional(Type.String()),
 };
 
 const ListQuery = Type.Object({
@@ -35,14 +34,12 @@ const ListQuery = Type.Object({
   unread: Type.Optional(Type.Boolean()),
   starred: Type.Optional(Type.Boolean()),
   has_attachment: Type.Optional(Type.Boolean()),
-  subject: Type.Optional(Type.String({ maxLength: 1000 })),
-  any_email: Type.Optional(CommaList({ maxItems: 25 })),
-  from: Addresses(),
-  to: Addresses(),
-  cc: Addresses(),
-  bcc: Addresses(),
+  subject: SubjectText(),
+  ...PeopleQuery,
   received_after: Type.Optional(Type.Integer({ minimum: 0 })),
   received_before: Type.Optional(Type.Integer({ minimum: 0 })),
+  metadata_pair: Type.Optional(RepeatedList({ maxItems: 5, description: 'key1:value; key1 to key5' })),
+  q: SearchText(),
   ...Unsupported,
 });
 
@@ -62,26 +59,21 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
       response: Type.Union([Page(Message), Page(RawMessage)]),
       async handle({ query, principal, inGrant }) {
         refuseUnsupported(query);
+        const filter = toFilter(query);
+        const search = query.q === undefined ? null : readSearch('q', query.q);
         const limit = query.limit ?? 50;
         const raw = query.fields === 'raw_mime';
         const read = await inGrant(async (sql, grant) => {
           const scope = { applicationId: principal.applicationId, grantId: grant.id };
           const cursorScope = { ...scope, resource: 'messages', query };
           const position = cursors.read(cursorScope, query.page_token);
-          const after = position && { date: Number(position[0]), id: String(position[1]) };
           if (query.in) await checkFolders(sql, scope, query.in);
-          const { rows, more } = await pageOfMessages(sql, scope, toFilter(query), after, limit);
-          const messages = raw ? [] : (await withBodies(sql, scope, rows, wantedParts(query))).messages;
+          const { rows, behind } = await pageOfMessages(sql, scope, filter, search, position, limit);
+          const messages = raw ? [] : await withBodies(sql, scope, rows, wantedParts(query));
           const shown = raw ? withinBudget(rows) : rows.slice(0, messages.length);
           const places = raw ? await rawPlaces(sql, scope, shown) : [];
-          const last = shown.at(-1);
-          const next = last && (more || shown.length < rows.length);
-          return {
-            scope,
-            messages,
-            places,
-            next_cursor: next ? cursors.issue(cursorScope, [last.date, last.id]) : undefined,
-          };
+          const next = behind(shown.length);
+          return { scope, messages, places, next_cursor: next && cursors.issue(cursorScope, next) };
         });
         const { scope, messages, places, next_cursor } = read;
         if (!raw) return page(messages, { next_cursor });
@@ -102,7 +94,7 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
           return inGrant(async (sql, grant) => {
             const scope = { applicationId: principal.applicationId, grantId: grant.id };
             const row = await messageRow(sql, scope, params.id);
-            return one((await withBodies(sql, scope, [row], wantedParts(query))).messages[0]);
+            return one((await withBodies(sql, scope, [row], wantedParts(query)))[0]);
           });
         }
         const { scope, place } = await inGrant(async (sql, grant) => {
@@ -121,8 +113,11 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
 }
 
 function refuseUnsupported(query: ListFilters): void {
-  for (const name of Object.keys(Unsupported) as (keyof typeof Unsupported)[])
+  for (const name of Object.keys(Unsupported) as (keyof typeof Unsupported)[]) {
+    if (query[name] && query.metadata_pair)
+      throw invalidRequest('metadata_pair', `cannot be combined with ${name}`);
     if (query[name]) throw invalidRequest(name, 'is not supported yet');
+  }
 }
 
 async function rawPlaces(sql: Sql, scope: Scope, rows: MessageRow[]): Promise<RawPlace[]> {
@@ -137,11 +132,11 @@ function wantedParts(query: { fields?: MessageFields; select?: string[] }): Want
   return {
     body: wants(query.select, 'body'),
     headers: wants(query.select, 'headers') ? headers : 'none',
+    tracking: query.fields === 'include_tracking_options',
   };
 }
 
 function toFilter(query: ListFilters): MessageFilter {
-  const addresses = (list: string[] | undefined) => list?.map(normalizeAddress);
   return {
     folderIds: query.in,
     threadId: query.thread_id,
@@ -149,12 +144,9 @@ function toFilter(query: ListFilters): MessageFilter {
     starred: query.starred,
     hasAttachment: query.has_attachment,
     subject: query.subject,
-    anyEmail: addresses(query.any_email),
-    from: addresses(query.from),
-    to: addresses(query.to),
-    cc: addresses(query.cc),
-    bcc: addresses(query.bcc),
+    ...toPeople(query),
     receivedAfter: query.received_after,
     receivedBefore: query.received_before,
+    metadata: query.metadata_pair && readMetadataPairs(query.metadata_pair),
   };
 }

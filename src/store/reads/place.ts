@@ -1,0 +1,8 @@
+/** A place in a list that goes newest first: behind everything newer, and behind what is equal with a higher id. */
+export interface Place {
+  date: number;
+  id: string;
+}
+
+/** Before the newest of all. */
+export const START: Place = { date: Number.MAX_SAFE_INTEGER, id: '' };
