@@ -9,7 +9,7 @@ export type Query =
   | { kind: 'and' | 'or'; queries: Query[] };
 
 /** Bytes of UTF-8 in one search. */
-export const MAX_QUERY_BYTES = 512;
+const MAX_QUERY_BYTES = 512;
 /** Parentheses inside each other. */
 const MAX_DEPTH = 8;
 /** Nodes of the tree: terms, negations, and lists of AND and of OR. */

@@ -27,10 +27,15 @@ const UNSPACED =
 const OTHER = 1;
 const SPACED = 2;
 const DENSE = 3;
+/** By code point; 0: not looked up yet. */
 const kinds = new Uint8Array(0x11_0000);
 
 function kindOf(code: number): number {
-  return (kinds[code] ||= classify(String.fromCodePoint(code)));
+  const known = kinds[code]!;
+  if (known !== 0) return known;
+  const kind = classify(String.fromCodePoint(code));
+  kinds[code] = kind;
+  return kind;
 }
 
 function classify(character: string): number {

@@ -65,7 +65,10 @@ export function isSearched(filter: PeopleFilter & { subject?: string }): boolean
   );
 }
 
-/** The part of the filter that the row of a message answers, as conditions on `m` that each begin with AND. */
+/**
+ * The part of the filter that the row of a message answers, as conditions on `m` that each begin with AND. All but
+ * `receivedBefore`: a list begins there, see `placeBelow`.
+ */
 export function rowConditions(filter: MessageFilter, parameters: Parameters): string {
   const conditions: string[] = [];
   // Written out rather than as values, so that the partial indexes can serve them.
@@ -78,8 +81,6 @@ export function rowConditions(filter: MessageFilter, parameters: Parameters): st
   if (filter.threadId !== undefined) conditions.push(`AND m.thread_id = ${parameters.add(filter.threadId)}`);
   if (filter.receivedAfter !== undefined)
     conditions.push(`AND m.date > ${parameters.add(filter.receivedAfter)}::bigint`);
-  if (filter.receivedBefore !== undefined)
-    conditions.push(`AND m.date < ${parameters.add(filter.receivedBefore)}::bigint`);
   for (const { key, value } of filter.metadata ?? [])
     conditions.push(`AND m.metadata_${key} = ${parameters.add(value)}`);
   return conditions.join(' ');

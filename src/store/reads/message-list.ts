@@ -4,7 +4,7 @@ import { folderCondition, isSearched, type MessageFilter, rowConditions } from '
 import { MESSAGE_COLUMNS, type MessageRow } from './message-rows.ts';
 import { newestMatches } from './newest-matches.ts';
 import { Parameters, type Statement } from './parameters.ts';
-import { type Place, START } from './place.ts';
+import { type Place, placeBelow, START } from './place.ts';
 
 /** Messages newest first, after a place in that order. */
 export async function listMessageRows(
@@ -14,7 +14,7 @@ export async function listMessageRows(
   after: Place | null,
   limit: number,
 ): Promise<MessageRow[]> {
-  const below = after ?? START;
+  const below = placeBelow(after ?? START, filter.receivedBefore);
   if (isSearched(filter)) return newestMatches(sql, scope, filter, below, limit);
   const { text, values } = listStatement(scope, filter, below, limit);
   const narrowed = Object.values(filter).some((value) => value !== undefined);
@@ -22,7 +22,7 @@ export async function listMessageRows(
 }
 
 /** The statement that lists what the rows of messages and their copies can answer alone. */
-export function listStatement(scope: Scope, filter: MessageFilter, below: Place, limit: number): Statement {
+function listStatement(scope: Scope, filter: MessageFilter, below: Place, limit: number): Statement {
   const parameters = new Parameters(scope.applicationId, scope.grantId);
   for (const value of [below.date, below.id, limit]) parameters.add(value);
   const conditions = rowConditions(filter, parameters);

@@ -6,3 +6,8 @@ export interface Place {
 
 /** Before the newest of all. */
 export const START: Place = { date: Number.MAX_SAFE_INTEGER, id: '' };
+
+/** The place at which a list begins that holds only what is older than `before` (unix seconds). */
+export function placeBelow(after: Place, before: number | undefined): Place {
+  return before !== undefined && before <= after.date ? { date: before, id: '' } : after;
+}

@@ -1,10 +1,10 @@
 import { weekOf } from '../../mail/search/keys.ts';
-import { allOf, type RankedTerm } from '../../mail/search/tsquery.ts';
+import type { RankedTerm } from '../../mail/search/tsquery.ts';
 import type { Sql } from '../database.ts';
 import type { Scope } from '../scope.ts';
-import { FOUND, type Narrowing, weekKeys, widening } from './newest-matches.ts';
-import { Parameters, type Statement } from './parameters.ts';
-import { type Place, START } from './place.ts';
+import { FOUND, matching, type Narrowing, type Question, weekKeys, widening } from './newest-matches.ts';
+import type { Statement } from './parameters.ts';
+import { type Place, placeBelow, START } from './place.ts';
 
 /** A search, ready for the store. */
 export interface Search {
@@ -30,12 +30,12 @@ export function newestRanked(
   scope: Scope,
   narrowing: Narrowing,
   search: Search,
-  below: Place | null,
+  after: Place | null,
   limit: number,
 ): Promise<RankedMatch[]> {
-  const from = below ?? START;
-  return widening(sql, scope, from, limit, (weeks) => {
-    const { text, values } = rankedStatement(scope, narrowing, search, weeks, { below: from, limit });
+  const below = placeBelow(after ?? START, narrowing.filter.receivedBefore);
+  return widening(sql, scope, narrowing.filter, below, limit, (question) => {
+    const { text, values } = rankedStatement(scope, narrowing, search, question, { below, limit });
     return sql.fresh<RankedMatch>(text, values);
   });
 }
@@ -50,32 +50,29 @@ export function rankedBetween(
   bottom: Place,
 ): Promise<RankedMatch[]> {
   const weeks = weekKeys(scope.grantId, weekOf(bottom.date), weekOf(top.date));
-  const { text, values } = rankedStatement(scope, narrowing, search, weeks, { below: START, top, bottom });
+  const question = { weeks, fewMessages: false };
+  const { text, values } = rankedStatement(scope, narrowing, search, question, { below: START, top, bottom });
   return sql.fresh<RankedMatch>(text, values);
 }
 
-export function rankedStatement(
+function rankedStatement(
   scope: Scope,
   narrowing: Narrowing,
   search: Search,
-  weeks: string,
+  question: Question,
   range: { below: Place; limit?: number; top?: Place; bottom?: Place },
 ): Statement {
-  const parameters = new Parameters(scope.applicationId, scope.grantId);
-  for (const value of [range.below.date, range.below.id]) parameters.add(value);
-  const document = parameters.add(allOf([search.document, ...narrowing.keys, weeks]));
-  const matching = narrowing.conditions(parameters);
+  const { parameters, found } = matching(scope, narrowing, [search.document], question, range.below);
   const place = ({ date, id }: Place) => `(${parameters.add(date)}::bigint, ${parameters.add(id)}::text)`;
-  if (range.top) matching.conditions += ` AND (s.date, s.message_id) <= ${place(range.top)}`;
-  if (range.bottom) matching.conditions += ` AND (s.date, s.message_id) >= ${place(range.bottom)}`;
-  const found = FOUND(document, matching, parameters.add(range.limit ?? null));
+  if (range.top) found.conditions += ` AND (s.date, s.message_id) <= ${place(range.top)}`;
+  if (range.bottom) found.conditions += ` AND (s.date, s.message_id) >= ${place(range.bottom)}`;
   const subjects = parameters.add(search.terms.map((term) => term.inSubject));
   const heads = parameters.add(search.terms.map((term) => term.inHead));
   return {
     text: `SELECT m.id, m.thread_id AS "threadId", m.date, (
         SELECT coalesce(sum(CASE WHEN h.words @@ t.subject THEN ${SUBJECT_SCORE} WHEN h.words @@ t.head THEN ${HEAD_SCORE} ELSE 0 END), 0)
         FROM unnest(${subjects}::text[]::tsquery[], ${heads}::text[]::tsquery[]) AS t (subject, head)) AS score
-      FROM ${found}
+      FROM ${FOUND(found, parameters.add(range.limit ?? null))}
       CROSS JOIN LATERAL (SELECT ts_filter(f.document, '{a,b}') AS words OFFSET 0) AS h
       WHERE m.application_id = $1 ORDER BY m.date DESC, m.id DESC`,
     values: parameters.values,

@@ -6,7 +6,7 @@ import type { Scope } from '../scope.ts';
 import { documentKeys, type PeopleFilter } from './message-filter.ts';
 import type { Narrowing } from './newest-matches.ts';
 import { Parameters, type Statement } from './parameters.ts';
-import { type Place, START } from './place.ts';
+import { type Place, placeBelow, START } from './place.ts';
 
 import { THREAD_COLUMNS, type ThreadRow } from './thread-rows.ts';
 
@@ -35,7 +35,7 @@ export async function listThreadRows(
   after: Place | null,
   limit: number,
 ): Promise<ThreadRow[]> {
-  const below = after ?? START;
+  const below = placeBelow(after ?? START, filter.latestBefore);
   const ask = ({ text, values }: Statement) => sql.fresh<ThreadRow>(text, values);
   const keys = keysOf(filter);
   if (keys.length === 0) {
@@ -54,7 +54,7 @@ function keysOf({ subject, ...people }: ThreadFilter): string[] {
   return keys.length > 0 ? keys : documentKeys({ subject });
 }
 
-export function threadStatement(scope: Scope, filter: ThreadFilter, below: Place, limit: number): Statement {
+function threadStatement(scope: Scope, filter: ThreadFilter, below: Place, limit: number): Statement {
   const parameters = parametersFor(scope, below, limit);
   return {
     text: `SELECT ${THREAD_COLUMNS} FROM threads t
@@ -66,12 +66,7 @@ export function threadStatement(scope: Scope, filter: ThreadFilter, below: Place
 }
 
 /** Looks at the newest threads only. The function behind `@@` keeps the planner from searching all messages for each. */
-export function nearThreadsStatement(
-  scope: Scope,
-  filter: ThreadFilter,
-  below: Place,
-  limit: number,
-): Statement {
+function nearThreadsStatement(scope: Scope, filter: ThreadFilter, below: Place, limit: number): Statement {
   const parameters = parametersFor(scope, below, limit);
   const conditions = threadConditions(filter, parameters);
   const document = parameters.add(allOf(keysOf(filter)));
@@ -88,12 +83,7 @@ export function nearThreadsStatement(
   };
 }
 
-export function foundThreadsStatement(
-  scope: Scope,
-  filter: ThreadFilter,
-  below: Place,
-  limit: number,
-): Statement {
+function foundThreadsStatement(scope: Scope, filter: ThreadFilter, below: Place, limit: number): Statement {
   const parameters = parametersFor(scope, below, limit);
   const conditions = threadConditions(filter, parameters);
   const document = parameters.add(allOf([...keysOf(filter), quoted(grantKey(scope.grantId))]));
@@ -154,6 +144,7 @@ export function threadNarrowing(
   const keys = documentKeys(people);
   return {
     keys,
+    filter: {},
     conditions: (parameters) => ({
       joins: `JOIN messages m ON m.grant_id = s.grant_id AND m.id = s.message_id
         JOIN threads t ON t.grant_id = m.grant_id AND t.id = m.thread_id`,
