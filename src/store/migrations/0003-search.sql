@@ -30,7 +30,8 @@ SELECT m.application_id, m.grant_id, m.id, m.date, lower(m.subject), array_to_ts
     || ARRAY(SELECT DISTINCT f.key || lower(p.value->>'email')
          FROM (VALUES ('f:', m."from"), ('t:', m."to"), ('c:', m.cc), ('b:', m.bcc)) AS f (key, list),
            jsonb_array_elements(f.list) AS p (value)
-         WHERE octet_length(p.value->>'email') <= 256)), 0
+         WHERE octet_length(p.value->>'email') <= 256
+         LIMIT 3000)), 0                   -- a tsvector has less than 1 MB
 FROM messages m
 CROSS JOIN LATERAL (SELECT rtrim(encode(uuid_send(m.grant_id), 'base64'), '=') AS owner) AS k;
 
