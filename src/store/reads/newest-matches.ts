@@ -86,26 +86,26 @@ async function nearWeeks(
 
 /** Whether what the filter asks of rows and folders leaves few messages; only where an index can tell. */
 async function leavesFew(sql: Sql, scope: Scope, filter: MessageFilter): Promise<boolean> {
-  const isFew = async (parameters: Parameters, from: string) => {
-    const text = `SELECT count(*) FROM (SELECT 1 FROM ${from} LIMIT ${FEW_MESSAGES}) AS few`;
+  const isFew = async (parameters: Parameters, text: string) => {
     const [row] = await sql.fresh<{ count: number }>(text, parameters.values);
     return (row?.count ?? 0) < FEW_MESSAGES;
   };
   const { threadId, metadata, folderIds } = filter;
   const rows: MessageFilter = { threadId, metadata };
   for (const flag of ['unread', 'starred', 'hasAttachment'] as const) if (filter[flag]) rows[flag] = true;
-  const parameters = new Parameters(scope.applicationId, scope.grantId);
-  const conditions = rowConditions(rows, parameters);
+  const ofRows = new Parameters(scope.applicationId, scope.grantId);
+  const conditions = rowConditions(rows, ofRows);
   if (conditions) {
-    const chosen = `messages m WHERE m.application_id = $1 AND m.grant_id = $2 ${conditions}`;
-    if (await isFew(parameters, chosen)) return true;
+    const count = `SELECT count(*) FROM (SELECT 1 FROM messages m
+      WHERE m.application_id = $1 AND m.grant_id = $2 ${conditions} LIMIT ${FEW_MESSAGES}) AS few`;
+    if (await isFew(ofRows, count)) return true;
   }
   if (!folderIds) return false;
-  const inFolders = new Parameters(scope.applicationId, scope.grantId);
+  const ofFolders = new Parameters(scope.applicationId, scope.grantId);
   return isFew(
-    inFolders,
-    `message_locations l WHERE l.application_id = $1 AND l.grant_id = $2
-       AND l.folder_id = ANY(${inFolders.add(folderIds)}::text[])`,
+    ofFolders,
+    `SELECT count(*) FROM (SELECT 1 FROM message_locations l WHERE l.application_id = $1 AND l.grant_id = $2
+       AND l.folder_id = ANY(${ofFolders.add(folderIds)}::text[]) LIMIT ${FEW_MESSAGES}) AS few`,
   );
 }
 
@@ -132,7 +132,7 @@ export interface Matching extends MatchConditions {
 }
 
 /** What must hold of a match `s` beside its document; the row of the message is read only where it is asked for. */
-export interface MatchConditions {
+interface MatchConditions {
   joins: string;
   conditions: string;
 }
