@@ -9,7 +9,8 @@ const below = {
   sync: ['platform', 'model', 'mail', 'store', 'providers'],
   connect: ['platform', 'model', 'mail', 'store', 'providers'],
   changes: ['platform', 'model', 'mail', 'store', 'providers', 'sync'],
-  http: ['platform', 'model', 'mail', 'store', 'connect', 'sync', 'changes'],
+  search: ['platform', 'model', 'mail', 'store', 'providers'],
+  http: ['platform', 'model', 'mail', 'store', 'connect', 'sync', 'changes', 'search'],
   web: ['platform', 'model', 'http'],
 };
 

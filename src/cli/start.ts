@@ -101,6 +101,7 @@ async function routesOf(instance: Instance, services: Services) {
     }),
     connect: services.connect,
     changes: services.changes,
+    search: { db, mailbox: services.mailbox },
     authenticator: services.authenticator,
   };
   const routes = [

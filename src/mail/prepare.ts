@@ -4,6 +4,7 @@ import { normalizeAddress } from './address.ts';
 import { fingerprint } from './fingerprint.ts';
 import { parseMail } from './mime/parse.ts';
 import type { ParsedAttachment, Participant } from './mime/types.ts';
+import { type SearchDocument, searchDocument, visibleText } from './search/document.ts';
 import { baseSubject } from './subject.ts';
 import { subjectKey, threadKeys } from './threading/keys.ts';
 
@@ -37,6 +38,8 @@ export interface PreparedMail {
   sha256: Uint8Array;
   fingerprint: Uint8Array;
   parseError: string | null;
+  /** What it is found by; whose it is and when it came are still to be added. */
+  search: SearchDocument;
   /** zstd of the body. */
   body: Uint8Array;
   /** zstd of the headers as JSON. */
@@ -73,11 +76,12 @@ export function prepareMail(raw: Buffer): PreparedMail {
     );
     parseError = [parseError, `body cut at ${MAX_BODY_BYTES} bytes`].filter(Boolean).join(', ');
   }
+  const subject = parsed.subject.slice(0, MAX_SUBJECT_CHARS).toWellFormed();
   return {
     messageId: parsed.messageId?.slice(0, MAX_STORED_ID_CHARS).toWellFormed() ?? null,
     inReplyTo: parsed.inReplyTo[0]?.slice(0, MAX_STORED_ID_CHARS).toWellFormed() ?? null,
     references: parsed.references.map((id) => id.slice(0, MAX_STORED_ID_CHARS).toWellFormed()),
-    subject: parsed.subject.slice(0, MAX_SUBJECT_CHARS).toWellFormed(),
+    subject,
     subjectKey: base ? subjectKey(base) : null,
     isReply,
     threadKeys: threadKeys(parsed),
@@ -96,6 +100,15 @@ export function prepareMail(raw: Buffer): PreparedMail {
     sha256: createHash('sha256').update(raw).digest(),
     fingerprint: fingerprint(raw),
     parseError,
+    search: searchDocument({
+      subject,
+      from: parsed.from,
+      to: parsed.to,
+      cc: parsed.cc,
+      bcc: parsed.bcc,
+      filenames: parsed.attachments.flatMap((attachment) => attachment.filename ?? []),
+      text: visibleText(parsed.html, parsed.text),
+    }),
     body: zstdCompressSync(body),
     headers: zstdCompressSync(Buffer.from(JSON.stringify(parsed.headers), 'utf8')),
   };

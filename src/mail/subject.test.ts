@@ -70,3 +70,8 @@ test('stripping is stable', () => {
     { numRuns: 2_000 },
   );
 });
+
+test('takes linear time over piles of combining marks', () => {
+  const pile = `a${'\u0301\u0323'.repeat(500_000)}`;
+  expect(baseSubject(`Re: ${pile}`).isReply).toBe(true);
+});

@@ -1,4 +1,5 @@
 /** Base subjects: what is left of a subject without reply and forward marks (RFC 5256 2.1, localised). */
+import { withoutPilesOfMarks } from './marks.ts';
 
 /** Reply and forward marks that stand before a colon, lower-case, after NFKC. */
 const PREFIXES = new Set(
@@ -39,8 +40,7 @@ export interface BaseSubject {
  * the end and `[Fwd: …]` around, repeatedly. Moves two indexes over the text: linear.
  */
 export function baseSubject(subject: string): BaseSubject {
-  const text = subject
-    .toWellFormed()
+  const text = withoutPilesOfMarks(subject.toWellFormed())
     .normalize('NFKC')
     .toLowerCase()
     .replace(/[\s\u0000-\u001f]+/g, ' ')

@@ -10,6 +10,18 @@ export const MessageHeader = Type.Object(
 );
 export type MessageHeader = Static<typeof MessageHeader>;
 
+/** What of a sent mail is tracked; all false and empty when nothing is. */
+export const TrackingOptions = Type.Object(
+  {
+    opens: Type.Boolean(),
+    thread_replies: Type.Boolean(),
+    links: Type.Boolean(),
+    label: Type.String({ description: 'Repeated in the events of this mail' }),
+  },
+  { $id: 'TrackingOptions' },
+);
+export type TrackingOptions = Static<typeof TrackingOptions>;
+
 /** A mail. With `fields=raw_mime` only the first three fields and `raw_mime` are given. */
 export const Message = Type.Object(
   {
@@ -32,10 +44,15 @@ export const Message = Type.Object(
     attachments: Type.Array(Attachment),
     metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
     headers: Type.Optional(Type.Array(MessageHeader)),
+    tracking_options: Type.Optional(TrackingOptions),
   },
   { $id: 'Message' },
 );
 export type Message = Static<typeof Message>;
+
+/** A mail that is not sent yet. */
+export const Draft = Type.Object({ ...Message.properties, object: Type.Literal('draft') }, { $id: 'Draft' });
+export type Draft = Static<typeof Draft>;
 
 /** The answer to `fields=raw_mime`. */
 export const RawMessage = Type.Object(

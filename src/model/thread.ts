@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Message } from './message.ts';
+import { Draft, Message } from './message.ts';
 import { Participant } from './participant.ts';
 import { Id, UnixSeconds } from './scalars.ts';
 
@@ -22,7 +22,7 @@ export const Thread = Type.Object(
     message_ids: Type.Array(Id()),
     draft_ids: Type.Array(Id()),
     folders: Type.Array(Id()),
-    latest_draft_or_message: Type.Optional(Message),
+    latest_draft_or_message: Type.Optional(Type.Union([Message, Draft])),
   },
   { $id: 'Thread' },
 );

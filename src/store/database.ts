@@ -4,6 +4,8 @@ import pg from 'pg';
 export interface Sql {
   /** Runs one statement, prepared under a name of its own, and returns its rows. */
   rows<T>(text: string, values?: unknown[]): Promise<T[]>;
+  /** Runs one statement that is planned for these very values; for texts that are made from what is asked. */
+  fresh<T>(text: string, values: unknown[]): Promise<T[]>;
   /** Runs one statement and returns how many rows it touched. */
   run(text: string, values?: unknown[]): Promise<number>;
 }
@@ -85,6 +87,7 @@ export class Database {
       client.query({ name: this.#nameOf(text), text, values });
     return {
       rows: async <T>(text: string, values?: unknown[]) => (await query(text, values)).rows as T[],
+      fresh: async <T>(text: string, values: unknown[]) => (await client.query(text, values)).rows as T[],
       run: async (text, values) => (await query(text, values)).rowCount ?? 0,
     };
   }

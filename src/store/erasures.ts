@@ -30,6 +30,7 @@ const TABLES: [table: string, key: string][] = [
   ['signatures', 'id'],
   ['message_locations', 'folder_id, uid_validity, uid'],
   ['message_bodies', 'message_id'],
+  ['message_search', 'message_id'],
   ['messages', 'id'],
   ['thread_keys', 'key'],
   ['threads', 'id'],

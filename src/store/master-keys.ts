@@ -28,8 +28,11 @@ export async function checkMasterKeys(client: pg.ClientBase, secrets: Secrets): 
   if (!found[0].found) return;
   await client.query(`BEGIN READ ONLY; SELECT mailquay_enter('${ENGINE}')`);
   try {
+    const rows = async <T>(text: string, values?: unknown[]) =>
+      (await client.query(text, values)).rows as T[];
     const sql: Sql = {
-      rows: async <T>(text: string, values?: unknown[]) => (await client.query(text, values)).rows as T[],
+      rows,
+      fresh: rows,
       run: async (text, values) => (await client.query(text, values)).rowCount ?? 0,
     };
     await check(sql, secrets);

@@ -1,5 +1,6 @@
 import type { Sql } from './database.ts';
 import type { Scope } from './scope.ts';
+import { insertSearchRows, type SearchRow } from './search-writes.ts';
 
 /** A message as it is inserted; its locations come in the same transaction. */
 export interface NewMessage {
@@ -35,9 +36,10 @@ export interface NewMessage {
   rawOffset: number | null;
   body: Buffer;
   headers: Buffer;
+  search: SearchRow;
 }
 
-/** Inserts messages and their bodies: two statements, whatever the number. */
+/** Inserts messages, their bodies and what they are found by: three statements, whatever the number. */
 export async function insertMessages(
   sql: Sql,
   scope: Scope,
@@ -45,7 +47,7 @@ export async function insertMessages(
   now: Date,
 ): Promise<void> {
   if (messages.length === 0) return;
-  const rows = messages.map(({ body: _body, headers: _headers, ...m }) => ({
+  const rows = messages.map(({ body: _body, headers: _headers, search: _search, ...m }) => ({
     ...m,
     fingerprint: m.fingerprint.toString('hex'),
     sha256: m.sha256.toString('hex'),
@@ -76,6 +78,11 @@ export async function insertMessages(
       messages.map((m) => m.body),
       messages.map((m) => m.headers),
     ],
+  );
+  await insertSearchRows(
+    sql,
+    scope,
+    messages.map((m) => m.search),
   );
 }
 

@@ -22,6 +22,7 @@ import {
 import type { Scope } from '../store/scope.ts';
 import { attachmentRows } from './attachments.ts';
 import { liesElsewhere, Matcher, placeholderFingerprint, replacedBy, SourcesFirst } from './match.ts';
+import { searchRow } from './search-row.ts';
 import { placeInThreads } from './thread.ts';
 import { type Changes, inTransaction, locationOf, type Place, type Writer } from './transaction.ts';
 
@@ -314,5 +315,6 @@ function newMessage(
     rawOffset: arrival.raw?.offset ?? null,
     body: Buffer.from(mail.body),
     headers: Buffer.from(mail.headers),
+    search: searchRow(writer.scope.grantId, { id, date: arrival.internalDate }, mail.search),
   };
 }

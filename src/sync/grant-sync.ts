@@ -14,6 +14,7 @@ import { byPriority, type FolderState, hasHistory, hasLost, mayBeInHistory } fro
 import { concernsFolder, type Look, scanInterval, syncFolder } from './folder-sync.ts';
 import { applyFolderTree, hasGone } from './folder-tree.ts';
 import { takeHistory } from './history.ts';
+import { indexStale } from './index-pass.ts';
 import { SourcesFirst } from './match.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -67,7 +68,7 @@ export class GrantSync {
     for (const folder of [...this.#folders.values()].sort(byPriority)) {
       if (!folder.cursor) await this.#look(folder, 'look');
     }
-    const parts = [this.#live(signal), this.#history(signal), this.#watch(signal)];
+    const parts = [this.#live(signal), this.#history(signal), this.#watch(signal), this.#index(signal)];
     try {
       await Promise.race([...parts, aborted(outer)]);
       throw new Error('a part of the sync ended by itself');
@@ -82,6 +83,11 @@ export class GrantSync {
   lookSoon(): void {
     this.#pollDue = true;
     this.#wake.notify();
+  }
+
+  async #index(signal: AbortSignal): Promise<never> {
+    await indexStale(this.#ctx, signal);
+    return aborted(signal);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

@@ -4,7 +4,8 @@ import { zstdCompressSync } from 'node:zlib';
 import { Piscina } from 'piscina';
 import { fingerprint } from '../mail/fingerprint.ts';
 import { type PreparedMail, prepareMail } from '../mail/prepare.ts';
-import type { ParseTask } from './parse-worker.ts';
+import { EMPTY_DOCUMENT, type SearchDocument } from '../mail/search/document.ts';
+import type { IndexTask, ParseTask } from './parse-worker.ts';
 
 /** Below this many bytes a mail is parsed on the spot: sending it to another thread costs more. */
 const INLINE_BYTES = 128 * 1024;
@@ -43,6 +44,25 @@ export class ParsePool {
     const tasks: Promise<PreparedMail[]>[] = [];
     for (const group of groups(raws)) tasks.push(this.#run(group));
     return (await Promise.all(tasks)).flat();
+  }
+
+  /**
+   * Makes the search documents of mails that are stored, in order; null for one that takes too long or breaks the
+   * thread.
+   */
+  async index(mails: IndexTask): Promise<(SearchDocument | null)[]> {
+    try {
+      return (await this.#pool.run(mails, {
+        name: 'index',
+        signal: AbortSignal.timeout(PARSE_TIMEOUT_MS * mails.length),
+      })) as SearchDocument[];
+    } catch (error) {
+      if (this.#closed) throw error;
+      if (mails.length === 1) return [null];
+      const documents: (SearchDocument | null)[] = [];
+      for (const mail of mails) documents.push(...(await this.index([mail])));
+      return documents;
+    }
   }
 
   async close(): Promise<void> {
@@ -113,6 +133,7 @@ function unreadable(raw: Buffer, error: unknown): PreparedMail {
     sha256: createHash('sha256').update(raw).digest(),
     fingerprint: fingerprint(raw),
     parseError: `parsing ${reason}`,
+    search: EMPTY_DOCUMENT,
     body: zstdCompressSync(Buffer.alloc(0)),
     headers: zstdCompressSync(Buffer.from('[]')),
   };

@@ -1,4 +1,11 @@
+import { zstdDecompressSync } from 'node:zlib';
 import { type PreparedMail, prepareMail } from '../mail/prepare.ts';
+import {
+  type Searchable,
+  type SearchDocument,
+  searchDocument,
+  visibleText,
+} from '../mail/search/document.ts';
 
 /** Raw mails one after the other in one buffer. */
 export interface ParseTask {
@@ -13,5 +20,16 @@ export default function parse({ buffer, lengths }: ParseTask): PreparedMail[] {
     const raw = Buffer.from(buffer, offset, length);
     offset += length;
     return prepareMail(raw);
+  });
+}
+
+/** Stored mails of which the search document is to be made: `body` is zstd of HTML, as the store has it. */
+export type IndexTask = (Omit<Searchable, 'text'> & { body: Uint8Array })[];
+
+/** Runs in a worker thread: what a batch of stored mails is found by. */
+export function index(mails: IndexTask): SearchDocument[] {
+  return mails.map(({ body, ...mail }) => {
+    const html = body.length === 0 ? '' : zstdDecompressSync(body).toString('utf8');
+    return searchDocument({ ...mail, text: visibleText(html, null) });
   });
 }

@@ -102,6 +102,11 @@ const BREACHES: [name: string, sql: string, found: string[]][] = [
     ['policy open does not ask for the application'],
   ],
   [
+    'a policy that lets everybody read',
+    `${SOUND}; ${WALL}; CREATE POLICY open ON probe FOR SELECT USING (true)`,
+    ['policy open does not ask for the application'],
+  ],
+  [
     'foreign keys that act beyond cascade',
     `${SOUND}; ${WALL}; ALTER TABLE probe ADD folder_id text,
        ADD CONSTRAINT f1 FOREIGN KEY (grant_id, folder_id) REFERENCES folders (grant_id, id) ON DELETE SET NULL,

@@ -28,6 +28,11 @@ const EXCEPTIONS: { file: string; part: string; reason: string }[] = [
     part: '«table»',
     reason: 'goes over the registry of secret columns, whose tables are reference tables (see below)',
   },
+  {
+    file: 'src/store/migrations/0003-search.sql',
+    part: 'INSERT INTO message_search',
+    reason: 'fills the table for all grants at once, each row from the message of the same grant',
+  },
 ];
 
 function statements() {
@@ -51,7 +56,7 @@ describe('the SQL of the program', () => {
     // What is put together from constants is seen whole.
     expect(
       all.some(({ sql }) =>
-        /FROM messages m[\s\S]*jsonb_array_elements\(m\.cc\)[\s\S]*ANY\(\$17\)/.test(sql),
+        /SELECT m\.id[\s\S]*FROM message_search s[\s\S]*JOIN messages m ON m\.grant_id = \$2/.test(sql),
       ),
     ).toBe(true);
   });
@@ -139,6 +144,22 @@ const BREACHES: [sql: string, found: string[]][] = [
     'SELECT (SELECT token FROM leases l WHERE l.grant_id = m.grant_id) FROM messages m WHERE m.grant_id = $1',
     ['scoped with queue'],
   ],
+  // What stands outside of the wall is read together with what stands behind it.
+  ['SELECT message_id FROM message_search WHERE grant_id = $1', ['message_search without messages']],
+  [
+    'SELECT 1 FROM message_search s JOIN messages m ON m.grant_id = s.grant_id WHERE s.grant_id = $1',
+    ['message_search without messages'],
+  ],
+  [
+    'SELECT 1 FROM message_search s JOIN messages m ON m.grant_id = s.grant_id AND m.id = s.message_id WHERE s.grant_id = $1',
+    [],
+  ],
+  [
+    'SELECT 1 FROM (SELECT s.message_id FROM message_search s WHERE s.grant_id = $1) f JOIN messages m ON m.grant_id = $1 AND m.id = f.message_id',
+    [],
+  ],
+  ['DELETE FROM message_search WHERE grant_id = $1', ['message_search without messages']],
+  ['UPDATE message_search SET version = 0 WHERE grant_id = $1', []],
   ['SELECT 1 FROM «table» WHERE id = $1', ['«table» without grant_id = $n']],
   // Reference tables and queues are free in this.
   ['UPDATE grants SET updated_at = now() WHERE id = $1', []],

@@ -8,6 +8,7 @@ import { startServer } from '../../src/cli/start.ts';
 import { readConfig } from '../../src/platform/config.ts';
 import type { DatabaseTarget } from '../../src/store/database.ts';
 import { asOrdinaryRole } from '../../src/store/ordinary-role.ts';
+import { OPEN_TO_READERS } from '../support/catalog.ts';
 import { addApplication, addMailbox, type FixtureMailbox } from '../support/fixture.ts';
 import { freshDatabase, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -24,7 +25,8 @@ beforeAll(async () => {
   await client.connect();
   const { rows } = await client.query(
     `SELECT relname::text AS name, CASE relname WHEN 'applications' THEN 'id' ELSE 'application_id' END AS owner
-     FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity ORDER BY 1`,
+     FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity AND relname <> $1 ORDER BY 1`,
+    [OPEN_TO_READERS],
   );
   walled = rows;
   [one, other] = (await Promise.all(['one', 'other'].map(fill))) as [FixtureMailbox, FixtureMailbox];

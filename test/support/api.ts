@@ -70,7 +70,15 @@ export async function startApi(
     spoolDirectory: directory,
   });
   const authenticator = new Authenticator(database.db);
-  const parts = { db: database.db, authenticator, metrics, originals, cursors: new Cursors(randomBytes(32)) };
+  const search = { db: database.db, mailbox: async () => null };
+  const parts = {
+    db: database.db,
+    search,
+    authenticator,
+    metrics,
+    originals,
+    cursors: new Cursors(randomBytes(32)),
+  };
   const resources = [
     ...applicationRoutes(parts),
     ...redirectUriRoutes(parts),

@@ -2,6 +2,9 @@ import type { ClientBase } from 'pg';
 
 type Kind = 'reference' | 'scoped' | 'queue';
 
+/** The one table that every application may read. */
+export const OPEN_TO_READERS = 'message_search';
+
 interface Table {
   oid: number;
   name: string;
@@ -43,6 +46,8 @@ interface ForeignKey {
 interface Policy {
   table_oid: number;
   name: string;
+  /** `r` reads only; see pg_policy. */
+  command: string;
   expressions: string[];
   subquery: boolean;
 }
@@ -119,6 +124,9 @@ function checkWall(table: Table, { policies }: Catalog, say: (what: string) => v
   if (own.length === 0) say('no policy');
   for (const policy of own) {
     if (policy.subquery) say(`policy ${policy.name} holds a subquery`);
+    // An inverted index cannot answer from behind a policy (docs/decisions.md, 19): test/support/sql-rules.ts holds
+    // whoever reads this table to its join with the messages.
+    if (table.name === OPEN_TO_READERS && policy.command === 'r') continue;
     if (!policy.expressions.every((e) => e.includes('mailquay.application_id')))
       say(`policy ${policy.name} does not ask for the application`);
   }
@@ -169,7 +177,7 @@ async function readCatalog(client: ClientBase): Promise<Catalog> {
     ),
     // A subquery stands as a SUBLINK in the stored tree.
     policies: await rows<Policy>(
-      `SELECT c.oid::int AS table_oid, p.polname::text AS name,
+      `SELECT c.oid::int AS table_oid, p.polname::text AS name, p.polcmd::text AS command,
          array_remove(ARRAY[pg_get_expr(p.polqual, c.oid), pg_get_expr(p.polwithcheck, c.oid)], NULL) AS expressions,
          concat(p.polqual, p.polwithcheck) LIKE '%SUBLINK%' AS subquery
        FROM pg_class c JOIN pg_policy p ON p.polrelid = c.oid WHERE ${inPublic}`,

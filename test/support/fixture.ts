@@ -1,9 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
+import { searchDocument, visibleText } from '../../src/mail/search/document.ts';
 import { generateApiKey, insertApiKey } from '../../src/store/api-keys.ts';
 import { insertApplication } from '../../src/store/applications.ts';
 import type { BlobStore } from '../../src/store/blobs/blob-store.ts';
 import type { Database } from '../../src/store/database.ts';
+import { insertSearchRows } from '../../src/store/search-writes.ts';
+import { searchRow } from '../../src/sync/search-row.ts';
 
 export interface FixtureApplication {
   id: string;
@@ -36,6 +39,8 @@ export interface MessageSpec {
   from?: { name?: string; email: string }[];
   to?: { name?: string; email: string }[];
   cc?: { name?: string; email: string }[];
+  bcc?: { name?: string; email: string }[];
+  metadata?: Record<string, string>;
   unread?: boolean;
   starred?: boolean;
   draft?: boolean;
@@ -96,6 +101,7 @@ export async function addMessage(
   const from = spec.from ?? [{ name: 'Ada', email: 'ada@example.org' }];
   const to = spec.to ?? [{ email: mailbox.email }];
   const cc = spec.cc ?? [];
+  const bcc = spec.bcc ?? [];
   const subject = spec.subject ?? 'Hello';
   const body = spec.body ?? `<p>${subject}</p>`;
   const built = buildRaw(id, subject, spec.attachments ?? []);
@@ -132,10 +138,10 @@ export async function addMessage(
     );
     await sql.run(
       `INSERT INTO messages (application_id, grant_id, id, thread_id, fingerprint, message_id, subject, "from", "to",
-         cc, bcc, reply_to, participants, date, snippet, unread, starred, answered, draft, sent, folder_ids,
-         attachments, has_attachment, size, sha256, raw_object, raw_offset, raw_stored_at, created_at, updated_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '[]', '[]', $11, $12, $13, $14, $15, false, $16, false, $17,
-         $18, $19, $20, $21, $22, $23, $24, now(), now())`,
+         cc, reply_to, participants, date, snippet, unread, starred, answered, draft, sent, folder_ids,
+         attachments, has_attachment, size, sha256, raw_object, raw_offset, raw_stored_at, bcc, metadata, created_at, updated_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '[]', $11, $12, $13, $14, $15, false, $16, false, $17,
+         $18, $19, $20, $21, $22, $23, $24, $25, $26, now(), now())`,
       [
         applicationId,
         grantId,
@@ -147,7 +153,7 @@ export async function addMessage(
         JSON.stringify(from),
         JSON.stringify(to),
         JSON.stringify(cc),
-        [...from, ...to, ...cc].map((p) => p.email.toLowerCase()),
+        [...from, ...to, ...cc, ...bcc].map((p) => p.email.toLowerCase()),
         date,
         subject,
         spec.unread ?? false,
@@ -161,8 +167,16 @@ export async function addMessage(
         object,
         object ? 'before'.length : null,
         object ? new Date() : null,
+        JSON.stringify(bcc),
+        JSON.stringify(spec.metadata ?? {}),
       ],
     );
+    const document = searchDocument({
+      ...{ subject, from, to, cc, bcc },
+      filenames: built.attachments.flatMap(({ filename }) => filename ?? []),
+      text: visibleText(body, null),
+    });
+    await insertSearchRows(sql, { applicationId, grantId }, [searchRow(grantId, { id, date }, document)]);
     const headers = [
       { name: 'Received', value: 'from a' },
       { name: 'Received', value: 'from b' },

@@ -1,3 +1,5 @@
+import { OPEN_TO_READERS } from './catalog.ts';
+
 /** Which kind a table declares: `kind: scoped` and so on, in its comment. */
 export type Kinds = Map<string, string>;
 
@@ -40,12 +42,29 @@ export function breachesOf(statement: string, kinds: Kinds): string[] {
     }
   }
   if (scoped.length === 0) return broken;
+  const open = scoped.filter(({ table, verb }) => table === OPEN_TO_READERS && readsFrom(verb));
+  if (open.length > 0 && !joinsMessages(sql)) broken.push(`${OPEN_TO_READERS} without messages`);
 
   if (VOLATILE.test(sql)) broken.push('a volatile function');
   const [, set] = /\bDO UPDATE SET (.*?)(?:\bWHERE\b|\bRETURNING\b|$)/i.exec(sql) ?? [];
   if (set && /\(\s*SELECT\b/i.test(set)) broken.push('a subquery in an upsert');
   if (mentionsOf(sql).some(({ table }) => kinds.get(table) === 'queue')) broken.push('scoped with queue');
   return broken;
+}
+
+function readsFrom(verb: string): boolean {
+  return verb !== 'INTO' && verb !== 'UPDATE';
+}
+
+/** What is found is looked up among the messages, which stand behind the wall, by both columns of their key. */
+function joinsMessages(sql: string): boolean {
+  return mentionsOf(sql)
+    .filter(({ table }) => table === 'messages')
+    .some(({ alias }) =>
+      new RegExp(`(?<!\\w)(${alias}\\.id = \\w+\\.message_id|\\w+\\.message_id = ${alias}\\.id)(?!\\w)`).test(
+        sql,
+      ),
+    );
 }
 
 function mentionsOf(sql: string): Mention[] {

@@ -18,6 +18,7 @@ const SMALL_INFLATED = 256 * 1024;
 export interface WantedParts {
   body: boolean;
   headers: 'none' | 'basic' | 'all';
+  tracking: boolean;
 }
 
 export interface MessageText {

@@ -1,29 +1,44 @@
 import type { Message } from '../../model/message.ts';
 import { notFound } from '../../platform/errors.ts';
 import type { Sql } from '../../store/database.ts';
-import { listMessageRows, type MessageFilter } from '../../store/reads/message-list.ts';
-import { getMessageRow, type MessageRow } from '../../store/reads/message-rows.ts';
+import type { MessageFilter } from '../../store/reads/message-filter.ts';
+import { listMessageRows } from '../../store/reads/message-list.ts';
+import { getMessageRow, getMessageRows, type MessageRow } from '../../store/reads/message-rows.ts';
+import { messageNarrowing } from '../../store/reads/newest-matches.ts';
+import type { Search } from '../../store/reads/ranked-matches.ts';
 import type { Scope } from '../../store/scope.ts';
+import type { Position } from '../pagination.ts';
 import { Bodies, type WantedParts } from './bodies.ts';
 import { PAGE_BUDGET_BYTES } from './page-budget.ts';
+import { rankedPage } from './ranked.ts';
+import { newestRows, type RowPage, rankedRows } from './row-page.ts';
 import { toMessage } from './shapes.ts';
 
-/** One page of rows, and whether there are more behind it. */
-export interface RowPage<Row> {
-  rows: Row[];
-  more: boolean;
-}
-
+/** A page of messages, newest first, or by relevance when something is searched. */
 export async function pageOfMessages(
   sql: Sql,
   scope: Scope,
   filter: MessageFilter,
-  after: { date: number; id: string } | null,
+  search: Search | null,
+  position: Position | null,
   limit: number,
 ): Promise<RowPage<MessageRow>> {
-  // One more than asked for tells whether there is a next page.
+  if (search) {
+    const narrowing = messageNarrowing(filter);
+    const ranked = await rankedPage(
+      sql,
+      scope,
+      search,
+      () => narrowing,
+      (found) => found,
+      position,
+      limit,
+    );
+    return rankedRows(ranked, (ids) => getMessageRows(sql, scope, ids));
+  }
+  const after = position && { date: Number(position[0]), id: String(position[1]) };
   const rows = await listMessageRows(sql, scope, filter, after, limit + 1);
-  return { rows: rows.slice(0, limit), more: rows.length > limit };
+  return newestRows(rows, limit, (row) => [row.date, row.id]);
 }
 
 /** Rows with their bodies, as many from the start as the budget of a page allows, and at least one. */
@@ -32,7 +47,7 @@ export async function withBodies(
   scope: Scope,
   rows: MessageRow[],
   wanted: WantedParts,
-): Promise<{ messages: Message[] }> {
+): Promise<Message[]> {
   const bodies = await Bodies.read(
     sql,
     scope,
@@ -45,9 +60,9 @@ export async function withBodies(
     const text = await bodies.open(row.id);
     bytes += (text.body?.length ?? 0) + (text.headers ?? []).reduce((sum, h) => sum + h.value.length, 0);
     if (bytes > PAGE_BUDGET_BYTES && messages.length > 0) break;
-    messages.push(toMessage(scope.grantId, row, text));
+    messages.push(toMessage(scope.grantId, row, text, wanted.tracking));
   }
-  return { messages };
+  return messages;
 }
 
 /** One message; 404 when the grant has none of this id. */

@@ -1,6 +1,6 @@
 import type { Attachment } from '../../model/attachment.ts';
 import type { Folder } from '../../model/folder.ts';
-import type { Message } from '../../model/message.ts';
+import type { Message, TrackingOptions } from '../../model/message.ts';
 import type { Participant } from '../../model/participant.ts';
 import type { ListedFolder } from '../../store/reads/folder-rows.ts';
 import type { MessageRow, StoredAttachment, StoredParticipant } from '../../store/reads/message-rows.ts';
@@ -8,7 +8,8 @@ import type { MessageText } from './bodies.ts';
 
 /** Rows of the store as public objects: nothing that the contract does not name gets through. */
 
-export function toMessage(grantId: string, row: MessageRow, text: MessageText): Message {
+/** `tracking`: with its tracking options. */
+export function toMessage(grantId: string, row: MessageRow, text: MessageText, tracking = false): Message {
   return {
     id: row.id,
     object: 'message',
@@ -29,8 +30,12 @@ export function toMessage(grantId: string, row: MessageRow, text: MessageText): 
     attachments: row.attachments.map((attachment) => toAttachment(grantId, attachment)),
     ...(Object.keys(row.metadata).length > 0 ? { metadata: row.metadata } : {}),
     ...(text.headers ? { headers: text.headers } : {}),
+    ...(tracking ? { tracking_options: UNTRACKED } : {}),
   };
 }
+
+/** Mail that was not sent from here with tracking. */
+const UNTRACKED: TrackingOptions = { opens: false, thread_replies: false, links: false, label: '' };
 
 export function toParticipant({ name, email }: StoredParticipant): Participant {
   return name ? { name, email } : { email };

@@ -25,7 +25,9 @@ export function messageChangeRoutes({ changes }: { changes: ChangeContext }): Ro
         await updateMessage(changes, scope, params.id, body);
         return inGrant(async (sql) => {
           const row = await messageRow(sql, scope, params.id);
-          return one((await withBodies(sql, scope, [row], { body: true, headers: 'none' })).messages[0]);
+          return one(
+            (await withBodies(sql, scope, [row], { body: true, headers: 'none', tracking: false }))[0],
+          );
         });
       },
     }),

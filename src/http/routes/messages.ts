@@ -1,33 +1,25 @@
 import { type Static, Type } from 'typebox';
-import { normalizeAddress } from '../../mail/address.ts';
 import { One, Page } from '../../model/envelope.ts';
 import { Message, MessageFields, RawMessage } from '../../model/message.ts';
-import { invalidRequest, notFound } from '../../platform/errors.ts';
+import { notFound } from '../../platform/errors.ts';
 import type { Sql } from '../../store/database.ts';
-import type { MessageFilter } from '../../store/reads/message-list.ts';
+import type { MessageFilter } from '../../store/reads/message-filter.ts';
 import { getRawPlaces, type MessageRow, type RawPlace } from '../../store/reads/message-rows.ts';
 import type { Scope } from '../../store/scope.ts';
 import { one, page, written } from '../answer.ts';
 import type { WantedParts } from '../content/bodies.ts';
 import { checkFolders } from '../content/folders.ts';
 import { messageRow, pageOfMessages, withBodies } from '../content/messages.ts';
+import { readMetadataPairs } from '../content/metadata-pairs.ts';
+import { foundByProvider } from '../content/native-search.ts';
 import { openRawItems, withinBudget } from '../content/raw-items.ts';
 import { writeRaw } from '../content/raw-json.ts';
-import { CommaList, PageQuery, RepeatedList } from '../query.ts';
+import { readSearch } from '../content/search.ts';
+import { PageQuery, RepeatedList } from '../query.ts';
 import { grantRoute, type Route } from '../route.ts';
 import { wants } from '../select.ts';
+import { NativeText, PeopleQuery, SearchText, SubjectText, toPeople } from './mail-filters.ts';
 import type { ReadParts } from './read-parts.ts';
-
-const Addresses = () => Type.Optional(RepeatedList({ maxItems: 50 }));
-
-const NOT_YET = { description: 'Refused: not supported yet' };
-
-/** Filters of the contract that do not work yet: to ignore one would answer with mail that was not asked for. */
-const Unsupported = {
-  search_query_native: Type.Optional(Type.String(NOT_YET)),
-  query_imap: Type.Optional(Type.Boolean(NOT_YET)),
-  metadata_pair: Type.Optional(Type.String(NOT_YET)),
-};
 
 const ListQuery = Type.Object({
   ...PageQuery(50),
@@ -37,25 +29,27 @@ const ListQuery = Type.Object({
   unread: Type.Optional(Type.Boolean()),
   starred: Type.Optional(Type.Boolean()),
   has_attachment: Type.Optional(Type.Boolean()),
-  subject: Type.Optional(Type.String({ maxLength: 1000 })),
-  any_email: Type.Optional(CommaList({ maxItems: 25 })),
-  from: Addresses(),
-  to: Addresses(),
-  cc: Addresses(),
-  bcc: Addresses(),
+  subject: SubjectText(),
+  ...PeopleQuery,
   received_after: Type.Optional(Type.Integer({ minimum: 0 })),
   received_before: Type.Optional(Type.Integer({ minimum: 0 })),
-  ...Unsupported,
+  metadata_pair: Type.Optional(RepeatedList({ maxItems: 5, description: 'key1:value; key1 to key5' })),
+  q: SearchText(),
+  search_query_native: NativeText(),
+  query_imap: Type.Optional(
+    Type.Boolean({ description: 'Needs one folder in `in`, and `folders` names only that one' }),
+  ),
 });
 
 const GetQuery = Type.Object({
+  query_imap: Type.Optional(Type.Boolean({ description: 'Makes no difference: the store has all mail' })),
   fields: Type.Optional(MessageFields),
   select: PageQuery(50).select,
 });
 
 type ListFilters = Static<typeof ListQuery>;
 
-export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
+export function messageRoutes({ cursors, originals, search: native }: ReadParts): Route[] {
   return [
     grantRoute({
       method: 'GET',
@@ -64,28 +58,28 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
       tag: 'Messages',
       query: ListQuery,
       response: Type.Union([Page(Message), Page(RawMessage)]),
+      errors: [422, 503, 504],
+      differs:
+        '`query_imap` lists what the store has of the folder, which is all of it and not the last 90 days; `q` is a full text search of our own.',
       async handle({ query, principal, inGrant }) {
-        refuseUnsupported(query);
+        const ids = await foundByProvider(native, query, inGrant, principal.applicationId);
+        const filter = { ...toFilter(query), ids };
+        const search = query.q === undefined ? null : readSearch('q', query.q);
         const limit = query.limit ?? 50;
         const raw = query.fields === 'raw_mime';
         const read = await inGrant(async (sql, grant) => {
           const scope = { applicationId: principal.applicationId, grantId: grant.id };
           const cursorScope = { ...scope, resource: 'messages', query };
           const position = cursors.read(cursorScope, query.page_token);
-          const after = position && { date: Number(position[0]), id: String(position[1]) };
           if (query.in) await checkFolders(sql, scope, query.in);
-          const { rows, more } = await pageOfMessages(sql, scope, toFilter(query), after, limit);
-          const messages = raw ? [] : (await withBodies(sql, scope, rows, wantedParts(query))).messages;
+          const { rows, behind } = await pageOfMessages(sql, scope, filter, search, position, limit);
+          const only = query.query_imap ? query.in : undefined;
+          const narrowed = only ? rows.map((row) => ({ ...row, folderIds: only })) : rows;
+          const messages = raw ? [] : await withBodies(sql, scope, narrowed, wantedParts(query));
           const shown = raw ? withinBudget(rows) : rows.slice(0, messages.length);
           const places = raw ? await rawPlaces(sql, scope, shown) : [];
-          const last = shown.at(-1);
-          const next = last && (more || shown.length < rows.length);
-          return {
-            scope,
-            messages,
-            places,
-            next_cursor: next ? cursors.issue(cursorScope, [last.date, last.id]) : undefined,
-          };
+          const next = behind(shown.length);
+          return { scope, messages, places, next_cursor: next && cursors.issue(cursorScope, next) };
         });
         const { scope, messages, places, next_cursor } = read;
         if (!raw) return page(messages, { next_cursor });
@@ -108,7 +102,7 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
           return inGrant(async (sql, grant) => {
             const scope = { applicationId: principal.applicationId, grantId: grant.id };
             const row = await messageRow(sql, scope, params.id);
-            return one((await withBodies(sql, scope, [row], wantedParts(query))).messages[0]);
+            return one((await withBodies(sql, scope, [row], wantedParts(query)))[0]);
           });
         }
         const { scope, place } = await inGrant(async (sql, grant) => {
@@ -126,11 +120,6 @@ export function messageRoutes({ cursors, originals }: ReadParts): Route[] {
   ];
 }
 
-function refuseUnsupported(query: ListFilters): void {
-  for (const name of Object.keys(Unsupported) as (keyof typeof Unsupported)[])
-    if (query[name]) throw invalidRequest(name, 'is not supported yet');
-}
-
 async function rawPlaces(sql: Sql, scope: Scope, rows: MessageRow[]): Promise<RawPlace[]> {
   const ids = rows.map((row) => row.id);
   const places = await getRawPlaces(sql, scope, ids);
@@ -143,11 +132,11 @@ function wantedParts(query: { fields?: MessageFields; select?: string[] }): Want
   return {
     body: wants(query.select, 'body'),
     headers: wants(query.select, 'headers') ? headers : 'none',
+    tracking: query.fields === 'include_tracking_options',
   };
 }
 
 function toFilter(query: ListFilters): MessageFilter {
-  const addresses = (list: string[] | undefined) => list?.map(normalizeAddress);
   return {
     folderIds: query.in,
     threadId: query.thread_id,
@@ -155,12 +144,9 @@ function toFilter(query: ListFilters): MessageFilter {
     starred: query.starred,
     hasAttachment: query.has_attachment,
     subject: query.subject,
-    anyEmail: addresses(query.any_email),
-    from: addresses(query.from),
-    to: addresses(query.to),
-    cc: addresses(query.cc),
-    bcc: addresses(query.bcc),
+    ...toPeople(query),
     receivedAfter: query.received_after,
     receivedBefore: query.received_before,
+    metadata: query.metadata_pair && readMetadataPairs(query.metadata_pair),
   };
 }

@@ -1,3 +1,4 @@
+import type { SearchContext } from '../../search/native.ts';
 import type { Originals } from '../content/originals.ts';
 import type { Cursors } from '../pagination.ts';
 
@@ -5,4 +6,5 @@ import type { Cursors } from '../pagination.ts';
 export interface ReadParts {
   cursors: Cursors;
   originals: Originals;
+  search: SearchContext;
 }

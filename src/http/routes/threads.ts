@@ -1,15 +1,18 @@
-import { Type } from 'typebox';
-import { normalizeAddress } from '../../mail/address.ts';
+import { type Static, Type } from 'typebox';
 import { One, Page } from '../../model/envelope.ts';
 import { Thread } from '../../model/thread.ts';
 import { notFound } from '../../platform/errors.ts';
-import { getThreadRow, listThreadRows } from '../../store/reads/thread-rows.ts';
+import type { ThreadFilter } from '../../store/reads/thread-list.ts';
+import { getThreadRow } from '../../store/reads/thread-rows.ts';
 import { one, page } from '../answer.ts';
 import { checkFolders } from '../content/folders.ts';
-import { toThreads } from '../content/threads.ts';
-import { CommaList, PageQuery, RepeatedList } from '../query.ts';
+import { foundByProvider } from '../content/native-search.ts';
+import { readSearch } from '../content/search.ts';
+import { pageOfThreads, toThreads } from '../content/threads.ts';
+import { PageQuery, RepeatedList } from '../query.ts';
 import { grantRoute, type Route } from '../route.ts';
 import { wants } from '../select.ts';
+import { NativeText, PeopleQuery, SearchText, SubjectText, toPeople } from './mail-filters.ts';
 import type { ReadParts } from './read-parts.ts';
 
 const DEFAULT_LIMIT = 20;
@@ -20,13 +23,20 @@ const ListQuery = Type.Object({
   unread: Type.Optional(Type.Boolean()),
   starred: Type.Optional(Type.Boolean()),
   has_attachment: Type.Optional(Type.Boolean()),
-  subject: Type.Optional(Type.String({ maxLength: 1000 })),
-  any_email: Type.Optional(CommaList({ maxItems: 25 })),
+  subject: SubjectText(),
+  ...PeopleQuery,
   latest_message_after: Type.Optional(Type.Integer({ minimum: 0 })),
   latest_message_before: Type.Optional(Type.Integer({ minimum: 0 })),
+  earliest_message_date: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'The first message came then or later' }),
+  ),
+  q: SearchText(),
+  search_query_native: NativeText(),
 });
 
-export function threadRoutes({ cursors }: ReadParts): Route[] {
+type ListFilters = Static<typeof ListQuery>;
+
+export function threadRoutes({ cursors, search: native }: ReadParts): Route[] {
   return [
     grantRoute({
       method: 'GET',
@@ -35,33 +45,24 @@ export function threadRoutes({ cursors }: ReadParts): Route[] {
       tag: 'Threads',
       query: ListQuery,
       response: Page(Thread),
-      handle: ({ query, principal, inGrant }) =>
-        inGrant(async (sql, grant) => {
+      errors: [422, 503, 504],
+      handle: async ({ query, principal, inGrant }) => {
+        const messageIds = await foundByProvider(native, query, inGrant, principal.applicationId);
+        const filter = { ...toFilter(query), messageIds };
+        const search = query.q === undefined ? null : readSearch('q', query.q);
+        return inGrant(async (sql, grant) => {
           const scope = { applicationId: principal.applicationId, grantId: grant.id };
           const cursorScope = { ...scope, resource: 'threads', query };
           const position = cursors.read(cursorScope, query.page_token);
-          const after = position && { date: Number(position[0]), id: String(position[1]) };
           if (query.in) await checkFolders(sql, scope, query.in);
-          const filter = {
-            folderIds: query.in,
-            unread: query.unread,
-            starred: query.starred,
-            hasAttachment: query.has_attachment,
-            subject: query.subject,
-            anyEmail: query.any_email?.map(normalizeAddress),
-            latestAfter: query.latest_message_after,
-            latestBefore: query.latest_message_before,
-          };
           const limit = query.limit ?? DEFAULT_LIMIT;
-          const rows = await listThreadRows(sql, scope, filter, after, limit + 1);
+          const { rows, behind } = await pageOfThreads(sql, scope, filter, search, position, limit);
           const latest = wants(query.select, 'latest_draft_or_message');
-          const threads = await toThreads(sql, scope, rows.slice(0, limit), latest);
-          const last = rows[threads.length - 1];
-          const next = last && threads.length < rows.length;
-          return page(threads, {
-            next_cursor: next ? cursors.issue(cursorScope, [last.latestDate, last.id]) : undefined,
-          });
-        }),
+          const threads = await toThreads(sql, scope, rows, latest);
+          const next = behind(threads.length);
+          return page(threads, { next_cursor: next && cursors.issue(cursorScope, next) });
+        });
+      },
     }),
     grantRoute({
       method: 'GET',
@@ -80,4 +81,18 @@ export function threadRoutes({ cursors }: ReadParts): Route[] {
         }),
     }),
   ];
+}
+
+function toFilter(query: ListFilters): ThreadFilter {
+  return {
+    folderIds: query.in,
+    unread: query.unread,
+    starred: query.starred,
+    hasAttachment: query.has_attachment,
+    subject: query.subject,
+    ...toPeople(query),
+    latestAfter: query.latest_message_after,
+    latestBefore: query.latest_message_before,
+    earliestFrom: query.earliest_message_date,
+  };
 }

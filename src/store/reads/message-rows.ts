@@ -37,22 +37,32 @@ export interface MessageRow {
   folderIds: string[];
   unread: boolean;
   starred: boolean;
+  draft: boolean;
   attachments: StoredAttachment[];
   metadata: Record<string, string>;
   size: number;
 }
 
 export const MESSAGE_COLUMNS = `m.id, m.thread_id AS "threadId", m.subject, m."from", m."to", m.cc, m.bcc,
-  m.reply_to AS "replyTo", m.date, m.snippet, m.folder_ids AS "folderIds", m.unread, m.starred, m.attachments,
+  m.reply_to AS "replyTo", m.date, m.snippet, m.folder_ids AS "folderIds", m.unread, m.starred, m.draft, m.attachments,
   m.metadata, m.size`;
 
 /** One message of the grant. */
 export async function getMessageRow(sql: Sql, scope: Scope, id: string): Promise<MessageRow | undefined> {
-  const [row] = await sql.rows<MessageRow>(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE m.application_id = $1 AND m.grant_id = $2 AND m.id = $3`,
-    [scope.applicationId, scope.grantId, id],
+  return (await getMessageRows(sql, scope, [id])).get(id);
+}
+
+/** Several messages in one statement. */
+export async function getMessageRows(
+  sql: Sql,
+  scope: Scope,
+  ids: string[],
+): Promise<Map<string, MessageRow>> {
+  const rows = await sql.rows<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE m.application_id = $1 AND m.grant_id = $2 AND m.id = ANY($3)`,
+    [scope.applicationId, scope.grantId, ids],
   );
-  return row;
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** Body and headers, as compressed in the store. */

@@ -16,73 +16,23 @@ export interface ThreadRow {
   hasDrafts: boolean;
 }
 
-/** What a list of threads is narrowed by; addresses come normalised. */
-export interface ThreadFilter {
-  folderIds?: string[];
-  unread?: boolean;
-  starred?: boolean;
-  hasAttachment?: boolean;
-  subject?: string;
-  anyEmail?: string[];
-  latestAfter?: number;
-  latestBefore?: number;
-}
-
-const SELECT = `SELECT t.id, t.subject, t.snippet, t.earliest_date AS "earliestDate", t.latest_date AS "latestDate",
+export const THREAD_COLUMNS = `t.id, t.subject, t.snippet, t.earliest_date AS "earliestDate", t.latest_date AS "latestDate",
   t.latest_received_date AS "latestReceivedDate", t.latest_sent_date AS "latestSentDate",
   t.unread_count AS "unreadCount", t.starred_count AS "starredCount", t.has_attachments AS "hasAttachments",
-  t.has_drafts AS "hasDrafts"
-  FROM threads t WHERE t.application_id = $1 AND t.grant_id = $2 AND t.message_count > 0`;
-
-/** Threads with the newest message first, after a position of the same order. */
-export async function listThreadRows(
-  sql: Sql,
-  scope: Scope,
-  filter: ThreadFilter,
-  after: { date: number; id: string } | null,
-  limit: number,
-): Promise<ThreadRow[]> {
-  // Two statements rather than one that asks `IS NULL OR`: only a plain condition may start from the folder.
-  const inFolders = filter.folderIds
-    ? `AND t.id IN (SELECT m.thread_id FROM message_locations l
-         JOIN messages m ON m.grant_id = l.grant_id AND m.id = l.message_id
-         WHERE l.grant_id = $2 AND l.folder_id = ANY($12))`
-    : 'AND $12::text[] IS NULL';
-  return sql.rows<ThreadRow>(
-    `${SELECT} ${inFolders} AND (t.latest_date, t.id) < ($3::bigint, $4::text)
-       AND ($6::boolean IS NULL OR (t.unread_count > 0) = $6)
-       AND ($7::boolean IS NULL OR (t.starred_count > 0) = $7)
-       AND ($8::boolean IS NULL OR t.has_attachments = $8)
-       AND ($9::text IS NULL OR position(lower($9) IN lower(t.subject)) > 0)
-       AND ($10::bigint IS NULL OR t.latest_date > $10) AND ($11::bigint IS NULL OR t.latest_date < $11)
-       AND ($13::text[] IS NULL OR EXISTS (SELECT 1 FROM messages m
-         WHERE m.grant_id = $2 AND m.thread_id = t.id AND m.participants && $13))
-     ORDER BY t.latest_date DESC, t.id DESC LIMIT $5`,
-    [
-      scope.applicationId,
-      scope.grantId,
-      after?.date ?? Number.MAX_SAFE_INTEGER,
-      after?.id ?? '',
-      limit,
-      filter.unread ?? null,
-      filter.starred ?? null,
-      filter.hasAttachment ?? null,
-      filter.subject ?? null,
-      filter.latestAfter ?? null,
-      filter.latestBefore ?? null,
-      filter.folderIds ?? null,
-      filter.anyEmail ?? null,
-    ],
-  );
-}
+  t.has_drafts AS "hasDrafts"`;
 
 export async function getThreadRow(sql: Sql, scope: Scope, id: string): Promise<ThreadRow | undefined> {
-  const [row] = await sql.rows<ThreadRow>(`${SELECT} AND t.id = $3`, [
-    scope.applicationId,
-    scope.grantId,
-    id,
-  ]);
-  return row;
+  return (await getThreadRows(sql, scope, [id])).get(id);
+}
+
+/** Several threads in one statement. */
+export async function getThreadRows(sql: Sql, scope: Scope, ids: string[]): Promise<Map<string, ThreadRow>> {
+  const rows = await sql.rows<ThreadRow>(
+    `SELECT ${THREAD_COLUMNS} FROM threads t
+     WHERE t.application_id = $1 AND t.grant_id = $2 AND t.message_count > 0 AND t.id = ANY($3)`,
+    [scope.applicationId, scope.grantId, ids],
+  );
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** What a thread gathers from its messages. */

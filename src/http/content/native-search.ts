@@ -1,0 +1,39 @@
+import { invalidRequest } from '../../platform/errors.ts';
+import { type SearchContext, searchNative } from '../../search/native.ts';
+import type { Sql } from '../../store/database.ts';
+import type { Scope } from '../../store/scope.ts';
+import { checkFolders } from './folders.ts';
+
+/** What of a list's query concerns a search that the provider answers. */
+interface NativeQuery {
+  search_query_native?: string;
+  query_imap?: boolean;
+  in?: string[];
+  metadata_pair?: string[];
+}
+
+/**
+ * The ids that the provider finds; undefined when it is not asked. Refuses combinations that the contract does not
+ * have (1.5, 5.2) and folders that are none before anybody is dialled.
+ */
+export async function foundByProvider(
+  search: SearchContext,
+  query: NativeQuery,
+  inGrant: <T>(work: (sql: Sql, grant: { id: string }) => Promise<T>) => Promise<T>,
+  applicationId: string,
+): Promise<string[] | undefined> {
+  const native = query.search_query_native;
+  if (query.query_imap && query.in?.length !== 1)
+    throw invalidRequest('in', 'must be the id of one folder when query_imap is true');
+  if (query.metadata_pair && (native !== undefined || query.query_imap)) {
+    const other = native !== undefined ? 'search_query_native' : 'query_imap';
+    throw invalidRequest('metadata_pair', `cannot be combined with ${other}`);
+  }
+  if (native === undefined) return undefined;
+  const scope = await inGrant(async (sql, grant): Promise<Scope> => {
+    const found = { applicationId, grantId: grant.id };
+    if (query.in) await checkFolders(sql, found, query.in);
+    return found;
+  });
+  return searchNative(search, scope, native, query.in ?? null);
+}
