@@ -34,31 +34,6 @@ const FEATURES: [feature: string, ...calls: string[]][] = [
   ],
   ['Cleaning messages is', 'PUT /v3/grants/:grant_id/messages/clean'],
   [
-    'Changing and deleting messages is',
-    'PUT /v3/grants/:grant_id/messages/:id',
-    'DELETE /v3/grants/:grant_id/messages/:id',
-  ],
-  [
-    'Changing and deleting threads is',
-    'PUT /v3/grants/:grant_id/threads/:id',
-    'DELETE /v3/grants/:grant_id/threads/:id',
-  ],
-  [
-    'Creating, renaming and deleting folders is',
-    'POST /v3/grants/:grant_id/folders',
-    'PUT /v3/grants/:grant_id/folders/:id',
-    'DELETE /v3/grants/:grant_id/folders/:id',
-  ],
-  ['Changing an application is', 'PATCH /v3/applications'],
-  [
-    'Redirect URIs are',
-    'GET /v3/applications/redirect-uris',
-    'POST /v3/applications/redirect-uris',
-    'GET /v3/applications/redirect-uris/:id',
-    'PATCH /v3/applications/redirect-uris/:id',
-    'DELETE /v3/applications/redirect-uris/:id',
-  ],
-  [
     'Hosted sign-in is',
     'GET /v3/connect/auth',
     'POST /v3/connect/token',

@@ -126,40 +126,49 @@ describe('an application', () => {
 
 describe('redirect URIs', () => {
   it('are created, found, changed and removed, under both names', async () => {
-    const uris = nylas.applications.redirectUris;
-    const { data: web } = await uris.create({ requestBody: { url: 'https://shop.example/cb?x=1' } });
+    const { data: web } = await nylas.applications.redirectUris.create({
+      requestBody: { url: 'https://shop.example/cb?x=1' },
+    });
     expect(web).toEqual({ id: web.id, url: 'https://shop.example/cb?x=1', platform: 'web' });
-    const { data: ios } = await uris.create({
+    const { data: ios } = await nylas.applications.redirectUris.create({
       requestBody: {
         url: 'com.example.shop://signed-in',
         platform: 'ios',
         settings: { bundleId: 'com.example.shop', teamId: 'ABCDE12345' },
       },
     });
-    expect((await uris.list()).data).toEqual([web, ios]);
-    expect((await uris.find({ redirectUriId: ios.id })).data).toEqual(ios);
+    expect((await nylas.applications.redirectUris.list()).data).toEqual([web, ios]);
+    expect((await nylas.applications.redirectUris.find({ redirectUriId: ios.id })).data).toEqual(ios);
     expect((await nylas.applications.getDetails()).data.callbackUris).toEqual([web, ios]);
     const alias = await api.call(`/v3/applications/callback-uris/${web.id.toUpperCase()}`, app.key);
     expect(await alias.json()).toMatchObject({ data: { id: web.id } });
 
-    const moved = await uris.update({
+    const moved = await nylas.applications.redirectUris.update({
       redirectUriId: web.id,
       requestBody: { url: 'http://localhost:3000/cb' },
     });
     expect(moved.data).toEqual({ ...web, url: 'http://localhost:3000/cb' });
     const settings = { bundleId: 'com.example.other' };
-    expect((await uris.update({ redirectUriId: ios.id, requestBody: { settings } })).data.settings).toEqual(
-      settings,
-    );
+    expect(
+      (await nylas.applications.redirectUris.update({ redirectUriId: ios.id, requestBody: { settings } }))
+        .data.settings,
+    ).toEqual(settings);
     // What was no fault before would be one with the new platform.
-    const refused = uris.update({ redirectUriId: web.id, requestBody: { platform: 'js' } });
+    const refused = nylas.applications.redirectUris.update({
+      redirectUriId: web.id,
+      requestBody: { platform: 'js' },
+    });
     await expect(refused).rejects.toMatchObject({ statusCode: 400 });
 
-    expect((await uris.destroy({ redirectUriId: web.id })).requestId).toBeTruthy();
-    await expect(uris.find({ redirectUriId: web.id })).rejects.toMatchObject({ statusCode: 404 });
-    await expect(uris.destroy({ redirectUriId: web.id })).rejects.toMatchObject({ statusCode: 404 });
-    expect((await uris.list()).data).toHaveLength(1);
-    await uris.destroy({ redirectUriId: ios.id });
+    expect((await nylas.applications.redirectUris.destroy({ redirectUriId: web.id })).requestId).toBeTruthy();
+    await expect(nylas.applications.redirectUris.find({ redirectUriId: web.id })).rejects.toMatchObject({
+      statusCode: 404,
+    });
+    await expect(nylas.applications.redirectUris.destroy({ redirectUriId: web.id })).rejects.toMatchObject({
+      statusCode: 404,
+    });
+    expect((await nylas.applications.redirectUris.list()).data).toHaveLength(1);
+    await nylas.applications.redirectUris.destroy({ redirectUriId: ios.id });
   });
 
   const android = { package_name: 'com.a', sha1_certificate_fingerprint: `${'AB:'.repeat(19)}CD` };
