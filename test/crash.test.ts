@@ -24,6 +24,10 @@ describeWithTestbed('killed at a fault point', () => {
     await bench.liveSync(nth);
   });
 
+  test.for([3, 9])('a change through the API at point %i: told once, if the provider has it', async (nth) => {
+    expect(await bench.apiChanges(nth)).toMatch(/^change\./);
+  });
+
   test.for([from(1, 7)])('the erasure of a grant at point %i: nothing is left (SY25)', async (nth) => {
     expect(await bench.deletion(nth)).toMatch(/^erase\./);
   });

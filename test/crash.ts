@@ -6,7 +6,7 @@ import { installTestbed } from '../testbed/install.ts';
 import { CrashBench } from './crash/bench.ts';
 import sharedPostgres from './support/shared-postgres.ts';
 
-const SCENARIOS = ['migration', 'firstSync', 'liveSync', 'deletion'] as const;
+const SCENARIOS = ['migration', 'firstSync', 'liveSync', 'apiChanges', 'deletion'] as const;
 /** A scenario that never passes untouched has a loop of its own. */
 const MOST_POINTS = 1_000;
 

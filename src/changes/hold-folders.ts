@@ -1,4 +1,5 @@
 import { ApiError } from '../platform/errors.ts';
+import { faultPoint } from '../platform/fault-point.ts';
 import type { Mailbox } from '../providers/provider.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
@@ -7,8 +8,8 @@ import type { ChangeContext } from './context.ts';
 import { withMailbox } from './with-mailbox.ts';
 
 /** A change of folders may take this long at the provider, in ms; the hold lasts longer, for what is written after it. */
-const FOLDER_CHANGE_MS = 25_000;
-const HOLD_MS = 40_000;
+const FOLDER_CHANGE_MS = 15_000;
+const HOLD_MS = 20_000;
 /** Who waits for another change asks this often, this long, in ms. */
 const WAIT_STEP_MS = 100;
 const MAX_WAIT_MS = 30_000;
@@ -33,6 +34,7 @@ export async function whileHeld<Plan, T>(
   try {
     const planned = plan(await now());
     if (planned === null) return null;
+    await faultPoint('change.before_folder');
     return await work(planned, (change) =>
       withMailbox(ctx, scope, change, { timeoutMs: FOLDER_CHANGE_MS, repeatable: false }),
     );

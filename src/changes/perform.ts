@@ -60,6 +60,7 @@ async function changeFolder(
   signal: AbortSignal,
 ): Promise<void> {
   await inFolder(mailbox, work, signal, async (folder) => {
+    await faultPoint('change.before_provider');
     const now = new Map(
       (await folder.flagsOf(work.copies.map((c) => c.uid))).map((row) => [row.uid, row.flags]),
     );
@@ -80,6 +81,7 @@ async function changeFolder(
       const moving = copies.filter((copy) => now.has(copy.uid));
       if (moving.length === 0) continue;
       const landed = await move(mailbox, folder, uidsOf(moving), pathOf(to), undo);
+      await faultPoint('change.after_move');
       noteLanded(done, moving, to, landed);
       done.left.push(...moving);
     }
@@ -104,6 +106,7 @@ async function setFlags(
       inFolder(mailbox, work, signal, (again) => again.setFlags(uids, { [name]: !wanted })),
     );
     await folder.setFlags(uids, { [name]: wanted });
+    await faultPoint('change.after_flags');
   }
 }
 
@@ -118,6 +121,7 @@ async function move(
   const landed = folder.canMove ? await folder.move(uids, to) : await folder.copy(uids, to);
   if (!folder.canMove) {
     undo.push(removeAgain(mailbox, to, landed));
+    await faultPoint('change.after_copy');
     await folder.remove(uids);
     undo.pop();
   }

@@ -1,3 +1,4 @@
+import { faultPoint } from '../platform/fault-point.ts';
 import type { RemoteFolder } from '../providers/provider.ts';
 import { nextChangeIds } from '../store/changes.ts';
 import type { Sql } from '../store/database.ts';
@@ -108,7 +109,9 @@ function recordFolders<T>(ctx: ChangeContext, scope: Scope, work: (sql: Sql) => 
   return changeWriter(ctx, scope).transact(async (sql) => {
     const [changeId = 0] = await nextChangeIds(sql, 1);
     await noteFolderChange(sql, scope, changeId);
-    return work(sql);
+    const result = await work(sql);
+    await faultPoint('change.before_folder_commit');
+    return result;
   });
 }
 

@@ -1,3 +1,4 @@
+import { faultPoint } from '../platform/fault-point.ts';
 import {
   insertLanded,
   type LandedCopy,
@@ -79,5 +80,7 @@ export async function recordChange(
     changes.removed(await removeLocations(sql, scope, performed.left));
     await deleteWhatIsNowhere(sql, scope, [...new Set(performed.left.map((c) => c.messageId))], changes);
     if (metadata) await setMetadata(sql, scope, messageIds, metadata, now);
+    await faultPoint('change.before_commit');
   });
+  await faultPoint('change.after_commit');
 }

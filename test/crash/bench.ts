@@ -75,6 +75,16 @@ export class CrashBench {
     });
   }
 
+  /** Changes through the API, killed at its Nth point: what the provider has accepted shows in the end, and is told once. */
+  async apiChanges(nth: number): Promise<string | null> {
+    return this.#round(this.#synced, `change.*:kill:${nth}`, async (space, child) => {
+      await this.#inStepBefore(space, child);
+      const before = await snapshot(this.#checked(space, child));
+      await this.#callChanges(child, nth);
+      await this.#again(space, child, (checked) => expectInStep(checked, { since: before, ms: 60_000 }));
+    });
+  }
+
   /** A grant is deleted, and the eraser is killed at its Nth point: in the end nothing of it is left. */
   async deletion(nth: number): Promise<string | null> {
     return this.#round(this.#synced, `erase.*:kill:${nth}`, async (space, child) => {
@@ -209,6 +219,46 @@ export class CrashBench {
     await this.#dovecot.doveadm('flags', 'add', '-u', USER, '\\Flagged', 'mailbox', 'INBOX', String(from));
     await this.#dovecot.doveadm('move', '-u', USER, 'Archive/2026', 'mailbox', 'INBOX', String(from + 1));
     await this.#dovecot.doveadm('expunge', '-u', USER, 'mailbox', 'INBOX', String(from + 2));
+  }
+
+  /** Each call of the API that changes a mailbox, until mailquay is killed. */
+  async #callChanges(child: Child, nth: number): Promise<void> {
+    const grant = `/v3/grants/${this.#grantId}`;
+    const call = async <T>(method: string, path: string, body?: unknown): Promise<T | null> => {
+      if (!child.running) return null;
+      const answer = await child.call(method, `${grant}/${path}`, body).catch(() => null);
+      // A killed process answers nothing; one that lives must not refuse.
+      if (!answer) {
+        await within(5_000, child.ended, 'mailquay does not answer, and lives');
+        return null;
+      }
+      if (answer.status >= 300) throw new Error(`${method} ${path} answered ${answer.text}`);
+      return (answer.body as { data: T }).data;
+    };
+    const list = await call<{ id: string; thread_id: string }[]>(
+      'GET',
+      'messages?limit=200&select=id,thread_id',
+    );
+    const folders = await call<{ id: string; name: string }[]>('GET', 'folders');
+    const archive = folders?.find((folder) => folder.name === 'Archive/2026')?.id;
+    const [a, b, c] = (list ?? []).slice(20 + (nth % 40) * 3);
+    if (!a || !b || !c || !archive) throw new Error('there is too little mail');
+    await call('PUT', `messages/${a.id}`, { unread: true, starred: true });
+    await call('PUT', `messages/${a.id}`, { unread: false, metadata: { key1: 'crash' } });
+    await call('PUT', `messages/${b.id}`, { folders: [archive], starred: true });
+    await call('DELETE', `messages/${c.id}`);
+    await call('PUT', `threads/${a.thread_id}`, { starred: false });
+    const made = await call<{ id: string }>('POST', 'folders', { name: `Made ${nth}` });
+    if (!made) return;
+    await call('PUT', `messages/${a.id}`, { folders: [made.id] });
+    await call('PUT', `folders/${made.id}`, { name: `Renamed ${nth}` });
+    await call('PUT', `messages/${a.id}`, { folders: [archive] });
+    await call('DELETE', `folders/${made.id}`);
+  }
+
+  /** Rounds share one server: what the rounds before have changed there is taken in first. */
+  async #inStepBefore(space: Space, child: Child): Promise<void> {
+    await expectInStep(this.#checked(space, child), { ms: 60_000 });
   }
 
   /** In step, or long enough without meeting the fault point. */
