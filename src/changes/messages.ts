@@ -1,11 +1,12 @@
 import { ApiError, invalidRequest, notFound } from '../platform/errors.ts';
 import type { Mailbox } from '../providers/provider.ts';
-import { type Copy, existingMessages, findCopies, messagesOfThread } from '../store/changes.ts';
+import { ProviderError } from '../providers/provider.ts';
+import { existingMessages, findCopies, messagesOfThread } from '../store/changes.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal as tell } from '../store/signals.ts';
 import type { ChangeContext } from './context.ts';
-import { perform } from './perform.ts';
+import { type Performed, perform } from './perform.ts';
 import { planChange, type Wanted } from './plan.ts';
 import { recordChange } from './record.ts';
 import { trashFolder } from './trash.ts';
@@ -119,12 +120,10 @@ async function changeMessages(
     scope,
     async (mailbox, signal) => {
       for (let tries = 1; ; tries += 1) {
-        const copies = await ctx.db.tenant(scope.applicationId, (sql) => findCopies(sql, scope, ids));
-        const changed = await attempt(ctx, scope, mailbox, ids, copies, wanted, folders, change, signal);
-        if (changed) return;
-        // Nothing is where the store has it: it was moved by another client, and the sync will soon know where to.
-        if (tries >= CATCH_UP_TRIES)
-          throw new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
+        const failure = await attempt(ctx, scope, mailbox, ids, wanted, change, signal);
+        if (failure === 'done') return;
+        if (tries >= CATCH_UP_TRIES) throw failure;
+        // Not where the store has it: another client was there, and the sync will soon know what it has done.
         await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
         await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
       }
@@ -133,28 +132,39 @@ async function changeMessages(
   );
 }
 
-/** One try; false when none of the copies is where it was. */
+/** One try; an error comes back, rather than is thrown, when things are not where the store has them. */
 async function attempt(
   ctx: ChangeContext,
   scope: Scope,
   mailbox: Mailbox,
   ids: string[],
-  copies: Copy[],
   wanted: Wanted,
-  folders: FolderRow[],
   change: MessageChange,
   signal: AbortSignal,
-): Promise<boolean> {
-  if (copies.length === 0) return false;
+): Promise<'done' | Error> {
+  const { copies, folders } = await ctx.db.tenant(scope.applicationId, async (sql) => ({
+    copies: await findCopies(sql, scope, ids),
+    folders: await listFolders(sql, scope),
+  }));
+  if (change.folders) checkTarget(change.folders, folders);
+  const gone = new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
+  if (copies.length === 0) return gone;
   const { labels } = await mailbox.traits(signal);
   const works = [...planChange(copies, wanted, folders, labels).values()];
   const pathOf = (id: string) => (folders.find((f) => f.id === id) as FolderRow).path;
-  const performed = await perform(mailbox, works, pathOf, signal);
-  if (performed.flags.length === 0) return false;
+  let performed: Performed;
+  try {
+    performed = await perform(mailbox, works, pathOf, signal);
+  } catch (error) {
+    if (error instanceof ProviderError && (error.kind === 'changed' || error.kind === 'no_folder'))
+      return error;
+    throw error;
+  }
+  if (performed.flags.length === 0) return gone;
   await recordChange(ctx, scope, ids, performed, change.metadata ?? null);
   if (performed.landed.some((copy) => copy.uid === null))
     await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
-  return true;
+  return 'done';
 }
 
 function wantedOf(change: MessageChange, remove: boolean): Wanted | null {

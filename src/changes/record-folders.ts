@@ -61,8 +61,8 @@ export async function recordRenamed(
   await recordFolders(ctx, scope, async (sql) => {
     const stored = await listFolders(sql, scope);
     const ids = new Map(stored.map((f) => [f.path, f.id]));
-    // The sync has seen it first, after a hold that was too short.
-    if (ids.has(renamed.path)) return;
+    // The sync has taken it for a new one, after a hold that was too short.
+    if (!stored.some((f) => f.id === before.id)) return;
     const below = before.delimiter ? `${before.path}${before.delimiter}` : null;
     const parentId = (renamed.parentPath && ids.get(renamed.parentPath)) || null;
     const rows = stored.flatMap((folder): NewFolder[] => {
@@ -75,11 +75,11 @@ export async function recordRenamed(
       const path = `${renamed.path}${folder.path.slice(before.path.length)}`;
       return [{ ...folder, path, name: clean(path) }];
     });
-    await freePaths(
-      sql,
-      scope,
-      rows.map((row) => row.id),
-    );
+    // What has one of these names in the store has lost it at the provider: the sync will find out where it went.
+    const names = new Set(rows.map((row) => row.path));
+    const ours = new Set(rows.map((row) => row.id));
+    const others = stored.filter((f) => names.has(f.path) && !ours.has(f.id));
+    await freePaths(sql, scope, [...ours, ...others.map((f) => f.id)]);
     await upsertFolders(sql, scope, rows, ctx.clock());
     await insertEvents(
       sql,

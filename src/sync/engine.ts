@@ -277,8 +277,8 @@ export class SyncEngine {
     }
     await faultPoint('sync.before_release');
     await db.engine(async (sql) => {
-      await noteError(sql, key, code);
       await release(sql, lease, now, notBefore, failures);
+      await noteError(sql, key, code);
     });
     setTimeout(() => this.#wake.notify(), notBefore.getTime() - now.getTime()).unref();
   }

@@ -170,8 +170,9 @@ export class GrantSync {
     const waiting = [...this.#folders.values()].some((f) => f.copiesSeenAt !== null);
     this.#settleDue = waiting || (await hasGone(ctx.writer));
     await ctx.writer.db.engine(async (sql) => {
-      await noteSuccess(sql, ctx.writer.scope, ctx.writer.clock());
+      // The lease first, as everywhere: who changes folders locks the same rows in this order.
       await resetFailures(sql, ctx.writer.lease);
+      await noteSuccess(sql, ctx.writer.scope, ctx.writer.clock());
     });
     await faultPoint('sync.after_poll');
     return needs.length > 0;

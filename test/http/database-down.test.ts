@@ -53,7 +53,9 @@ it('is a 503 that says when to come again while the database cannot be reached',
 });
 
 it('is a 503 while all connections are taken, and an answer again afterwards', async () => {
-  const { db, server, get } = serverOn({ ...database.target, max: 1, connectionTimeoutMillis: 200 });
+  const { db, server, get } = serverOn({ ...database.target, max: 1, connectionTimeoutMillis: 1_000 });
+  // A connection that stands, so that only waiting for it can time out.
+  await db.engine(async () => {});
   const done = Promise.withResolvers<void>();
   const busy = db.engine(() => done.promise);
   expect((await get('/v3/applications')).statusCode).toBe(503);
