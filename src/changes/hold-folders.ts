@@ -8,8 +8,8 @@ import type { ChangeContext } from './context.ts';
 import { withMailbox } from './with-mailbox.ts';
 
 /** A change of folders may take this long at the provider, in ms; the hold lasts longer, for what is written after it. */
-const FOLDER_CHANGE_MS = 15_000;
-const HOLD_MS = 20_000;
+const FOLDER_CHANGE_MS = 25_000;
+const HOLD_MS = 30_000;
 /** Who waits for another change asks this often, this long, in ms. */
 const WAIT_STEP_MS = 100;
 const MAX_WAIT_MS = 30_000;

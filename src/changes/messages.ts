@@ -6,6 +6,7 @@ import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal as tell } from '../store/signals.ts';
 import type { ChangeContext } from './context.ts';
+import { whileHolding } from './hold-messages.ts';
 import { type Performed, perform } from './perform.ts';
 import { planChange, type Wanted } from './plan.ts';
 import { recordChange } from './record.ts';
@@ -38,7 +39,7 @@ export async function updateMessage(
   await ctx.db.tenant(scope.applicationId, async (sql) => {
     if (!(await existingMessages(sql, scope, [messageId])).has(messageId)) throw notFound();
   });
-  await changeMessages(ctx, scope, [messageId], change, false);
+  await changeMessages(ctx, scope, [messageId], change);
 }
 
 /** Moves a message to Trash, or removes it for good where the operator allows that. */
@@ -63,11 +64,14 @@ export async function updateThread(
 ): Promise<void> {
   const all = await ctx.db.tenant(scope.applicationId, (sql) => messagesOfThread(sql, scope, threadId));
   if (all.length === 0) throw notFound();
-  const drafts = all.filter((m) => m.draft).map((m) => m.id);
-  const messages = all.filter((m) => !m.draft).map((m) => m.id);
-  if (messages.length > 0) await changeMessages(ctx, scope, messages, change, false);
-  const { folders: _folders, ...ofDrafts } = change;
-  if (drafts.length > 0) await changeMessages(ctx, scope, drafts, ofDrafts, false);
+  const drafts = new Set(all.filter((m) => m.draft).map((m) => m.id));
+  await changeMessages(
+    ctx,
+    scope,
+    all.map((m) => m.id),
+    change,
+    { stay: drafts },
+  );
 }
 
 /** Moves a thread to Trash, drafts included, or removes it for good where the operator allows that. */
@@ -95,9 +99,9 @@ async function discard(ctx: ChangeContext, scope: Scope, ids: string[], hard: bo
       { field: 'hard_delete', status: 403 },
     );
   }
-  if (hard) return changeMessages(ctx, scope, ids, {}, true);
+  if (hard) return changeMessages(ctx, scope, ids, {}, { remove: true });
   const trash = await trashFolder(ctx, scope);
-  return changeMessages(ctx, scope, ids, { folders: [trash] }, false);
+  return changeMessages(ctx, scope, ids, { folders: [trash] });
 }
 
 async function changeMessages(
@@ -105,31 +109,27 @@ async function changeMessages(
   scope: Scope,
   ids: string[],
   change: MessageChange,
-  remove: boolean,
+  how: { remove?: boolean; stay?: ReadonlySet<string> } = {},
 ): Promise<void> {
   const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
   if (change.folders) checkTarget(change.folders, folders);
-  const wanted = wantedOf(change, remove);
+  const wanted = wantedOf(change, how);
   if (!wanted) {
     if (change.metadata)
       await recordChange(ctx, scope, ids, { flags: [], landed: [], left: [] }, change.metadata);
     return;
   }
-  await withMailbox(
-    ctx,
-    scope,
-    async (mailbox, signal) => {
-      for (let tries = 1; ; tries += 1) {
-        const failure = await attempt(ctx, scope, mailbox, ids, wanted, change, signal);
-        if (failure === 'done') return;
-        if (tries >= CATCH_UP_TRIES) throw failure;
-        // Not where the store has it: another client was there, and the sync will soon know what it has done.
-        await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
-        await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
-      }
-    },
-    { repeatable: true },
-  );
+  const make = async (mailbox: Mailbox, signal: AbortSignal) => {
+    for (let tries = 1; ; tries += 1) {
+      const failure = await attempt(ctx, scope, mailbox, ids, wanted, change, signal);
+      if (failure === 'done') return;
+      if (tries >= CATCH_UP_TRIES) throw failure;
+      // Not where the store has it: another client was there, and the sync will soon know what it has done.
+      await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
+      await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
+    }
+  };
+  await whileHolding(ctx, scope, ids, () => withMailbox(ctx, scope, make, { repeatable: true }));
 }
 
 /** One try; an error comes back, rather than is thrown, when things are not where the store has them. */
@@ -167,7 +167,10 @@ async function attempt(
   return 'done';
 }
 
-function wantedOf(change: MessageChange, remove: boolean): Wanted | null {
+function wantedOf(
+  change: MessageChange,
+  { remove = false, stay = new Set() }: { remove?: boolean; stay?: ReadonlySet<string> },
+): Wanted | null {
   const { unread, starred, folders } = change;
   const flags =
     unread === undefined && starred === undefined
@@ -177,7 +180,7 @@ function wantedOf(change: MessageChange, remove: boolean): Wanted | null {
           ...(starred === undefined ? {} : { flagged: starred }),
         };
   if (!flags && !folders && !remove) return null;
-  return { flags, folderIds: folders ? [...new Set(folders)] : null, remove };
+  return { flags, folderIds: folders ? [...new Set(folders)] : null, remove, stay };
 }
 
 function checkTarget(ids: string[], folders: FolderRow[]): void {

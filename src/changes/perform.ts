@@ -64,11 +64,14 @@ async function changeFolder(
     const now = new Map(
       (await folder.flagsOf(work.copies.map((c) => c.uid))).map((row) => [row.uid, row.flags]),
     );
-    const there = work.copies.filter((copy) => now.has(copy.uid));
-    if (work.flags) await setFlags(mailbox, folder, work, now, undo);
-    for (const copy of there) {
-      const flags = now.get(copy.uid) as RemoteFlags['flags'];
-      done.flags.push({ copy, flags: { ...flags, ...work.flags } });
+    if (work.flags && (await setFlags(mailbox, folder, work, now, undo))) {
+      // A STORE on mail that has just gone is accepted too: what it did is asked for.
+      now.clear();
+      for (const row of await folder.flagsOf(uidsOf(work.copies))) now.set(row.uid, row.flags);
+    }
+    for (const copy of work.copies) {
+      const flags = now.get(copy.uid);
+      if (flags) done.flags.push({ copy, flags });
     }
     for (const [to, copies] of work.copyTo) {
       const moving = copies.filter((copy) => now.has(copy.uid));
@@ -89,14 +92,15 @@ async function changeFolder(
   });
 }
 
-/** Sets flags where they are not so yet, and knows how to put them back. */
+/** Sets flags where they are not so yet, and knows how to put them back; false when all were so. */
 async function setFlags(
   mailbox: Mailbox,
   folder: EditableFolder,
   work: FolderWork,
   now: Map<number, RemoteFlags['flags']>,
   undo: Undo[],
-): Promise<void> {
+): Promise<boolean> {
+  let changed = false;
   for (const name of ['seen', 'flagged'] as const) {
     const wanted = work.flags?.[name];
     if (wanted === undefined) continue;
@@ -107,7 +111,9 @@ async function setFlags(
     );
     await folder.setFlags(uids, { [name]: wanted });
     await faultPoint('change.after_flags');
+    changed = true;
   }
+  return changed;
 }
 
 /** Moves in one step where the server can, else by a copy that is taken back when the original cannot be removed. */

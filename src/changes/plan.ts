@@ -25,6 +25,8 @@ export interface Wanted {
   flags: FlagChange | null;
   folderIds: string[] | null;
   remove: boolean;
+  /** Messages that stay in their folders. */
+  stay: ReadonlySet<string>;
 }
 
 /** Plans a change of messages, folder by folder, so that each folder is opened once. Throws a 400 for what may not be. */
@@ -58,8 +60,9 @@ export function planChange(
     }
     return work;
   };
-  for (const ofMessage of Map.groupBy(copies, (copy) => copy.messageId).values()) {
-    const plan = target ? membership(ofMessage, target, labels ? known : null) : null;
+  for (const [messageId, ofMessage] of Map.groupBy(copies, (copy) => copy.messageId)) {
+    const plan =
+      target && !wanted.stay.has(messageId) ? membership(ofMessage, target, labels ? known : null) : null;
     const at = (folderId: string) => ofMessage.find((copy) => copy.folderId === folderId) as Copy;
     for (const copy of ofMessage) {
       const work = workAt(copy);

@@ -87,8 +87,8 @@ export interface LandedCopy {
 }
 
 /**
- * Adds copies of messages that are still there; those that the sync has seen already stay as they are. Returns the
- * added ones.
+ * Adds copies of messages and in folders that are still there; those that the sync has seen already stay as they are.
+ * Returns the added ones.
  */
 export async function insertLanded(
   sql: Sql,
@@ -106,6 +106,7 @@ export async function insertLanded(
      FROM json_to_recordset($3::json) AS l ("folderId" text, "uidValidity" bigint, uid bigint, "messageId" text, seen boolean,
        flagged boolean, answered boolean, draft boolean, keywords text[], date bigint, provisional boolean)
      JOIN messages m ON m.grant_id = $2 AND m.id = l."messageId"
+     JOIN folders f ON f.grant_id = $2 AND f.id = l."folderId" AND f.deleted_at IS NULL
      WHERE NOT (l.provisional AND EXISTS (SELECT 1 FROM message_locations x WHERE x.grant_id = $2
        AND x.message_id = l."messageId" AND x.folder_id = l."folderId" AND x.gone_at IS NULL))
      ON CONFLICT (grant_id, folder_id, uid_validity, uid) DO NOTHING

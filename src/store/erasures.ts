@@ -27,6 +27,7 @@ export async function postponeErasure(sql: Sql, grantId: string, until: Date): P
 
 /** Tables from the leaves up, with the columns of their primary key beside grant_id. */
 const TABLES: [table: string, key: string][] = [
+  ['change_holds', 'message_id'],
   ['signatures', 'id'],
   ['message_locations', 'folder_id, uid_validity, uid'],
   ['message_bodies', 'message_id'],

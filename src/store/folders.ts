@@ -26,6 +26,15 @@ export async function listFolders(sql: Sql, scope: Scope): Promise<FolderRow[]> 
   ]);
 }
 
+/** True while a folder is there at the provider, as far as the store knows. */
+export async function isThere(sql: Sql, scope: Scope, id: string): Promise<boolean> {
+  const rows = await sql.rows(
+    'SELECT 1 FROM folders WHERE grant_id = $1 AND id = $2 AND deleted_at IS NULL',
+    [scope.grantId, id],
+  );
+  return rows.length > 0;
+}
+
 /** Moves folders aside, so that others can take their paths in the same transaction. */
 export async function freePaths(sql: Sql, scope: Scope, ids: string[]): Promise<void> {
   await sql.run(`UPDATE folders SET path = E'\\x01' || id WHERE grant_id = $1 AND id = ANY($2::text[])`, [

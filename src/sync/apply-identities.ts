@@ -2,7 +2,7 @@ import type { RemoteIdentity } from '../providers/provider.ts';
 import { insertLocations, removeLocations, storedUids } from '../store/locations.ts';
 import { type Candidate, findCandidates } from '../store/message-writes.ts';
 import { liesElsewhere, Matcher, matchByHeader, replacedBy, SourcesFirst } from './match.ts';
-import { inTransaction, locationOf, type Place, type Writer } from './transaction.ts';
+import { assertFolder, inTransaction, locationOf, type Place, type Writer } from './transaction.ts';
 
 /**
  * Gives known messages their copies in a folder by cheap identities, without fetching bodies.
@@ -16,6 +16,7 @@ export async function applyIdentities(
 ): Promise<{ unknown: number[] }> {
   const { scope } = writer;
   return inTransaction(writer, async (sql, changes) => {
+    await assertFolder(sql, writer.scope, place.folderId);
     const stored = await storedUids(
       sql,
       scope,

@@ -21,10 +21,24 @@ import {
 } from '../store/message-writes.ts';
 import type { Scope } from '../store/scope.ts';
 import { attachmentRows } from './attachments.ts';
-import { liesElsewhere, Matcher, placeholderFingerprint, replacedBy, SourcesFirst } from './match.ts';
+import {
+  liesElsewhere,
+  Matcher,
+  placeholderFingerprint,
+  RivalsHere,
+  replacedBy,
+  SourcesFirst,
+} from './match.ts';
 import { searchRow } from './search-row.ts';
 import { placeInThreads } from './thread.ts';
-import { type Changes, inTransaction, locationOf, type Place, type Writer } from './transaction.ts';
+import {
+  assertFolder,
+  type Changes,
+  inTransaction,
+  locationOf,
+  type Place,
+  type Writer,
+} from './transaction.ts';
 
 /** A mail that has been fetched, parsed and put into the blob store, on its way into the store. */
 export interface Arrival {
@@ -46,7 +60,8 @@ const SETTLE_BATCH = 500;
  * The one door by which mail enters the store: messages, threads, counts, cursor and events in one
  * transaction, behind the fence of the lease. Copies of known messages become locations. `live` copies
  * make events; history does not (contract 5.2). Applying the same copies twice changes nothing. `sourcesFirst`:
- * writes nothing and throws {@link SourcesFirst} when a copy's message still lies in another folder.
+ * writes nothing and throws {@link SourcesFirst} when a copy's message still lies in another folder. So it does with
+ * {@link RivalsHere} for mail that the store has in this folder already, until `rivalsAsked`.
  */
 export async function applyArrivals(
   writer: Writer,
@@ -54,10 +69,11 @@ export async function applyArrivals(
   arrivals: Arrival[],
   isLive: (uid: number) => boolean,
   cursor: FolderCursor | null,
-  sourcesFirst = false,
+  { sourcesFirst = false, rivalsAsked = false }: { sourcesFirst?: boolean; rivalsAsked?: boolean } = {},
 ): Promise<{ created: number; matched: number }> {
   const { scope } = writer;
   return inTransaction(writer, async (sql, changes) => {
+    await assertFolder(sql, scope, place.folderId);
     const now = writer.clock();
     const stored = await storedUids(
       sql,
@@ -83,6 +99,12 @@ export async function applyArrivals(
         remoteIds: fresh.flatMap((a) => a.remoteId ?? []),
       }),
     );
+    if (!rivalsAsked) {
+      const rivals = fresh.flatMap((a) =>
+        matcher.rivals({ remoteId: a.remoteId, fingerprint: Buffer.from(a.mail.fingerprint) }),
+      );
+      if (rivals.length > 0) throw new RivalsHere([...new Set(rivals)]);
+    }
     const matched: { arrival: Arrival; existing: Candidate }[] = [];
     const added: { arrival: Arrival; id: string }[] = [];
     for (const arrival of fresh) {
@@ -235,7 +257,10 @@ export async function applyFolderGone(writer: Writer, folderId: string): Promise
 
 /** Moves a cursor by itself, when nothing else has changed. */
 export async function applyCursor(writer: Writer, cursor: FolderCursor): Promise<void> {
-  await inTransaction(writer, (sql) => saveCursor(sql, writer.scope, cursor));
+  await inTransaction(writer, async (sql) => {
+    await assertFolder(sql, writer.scope, cursor.folderId);
+    await saveCursor(sql, writer.scope, cursor);
+  });
 }
 
 /**

@@ -111,7 +111,7 @@ export class SyncEngine {
   borrowMailbox(grantId: string): { mailbox: Mailbox; release: () => Promise<void> } | null {
     const running = this.#running.get(grantId);
     const mailbox = running?.mailbox;
-    if (!mailbox) return null;
+    if (!mailbox || running.ended) return null;
     running.borrowers += 1;
     let lent = true;
     const release = async () => {

@@ -3,10 +3,11 @@ import type { OpenFolder, RemoteMessage } from '../providers/provider.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import { storedUids } from '../store/locations.ts';
 import { clearFailures, findFailures, suspect } from '../store/sync-failures.ts';
-import { type Arrival, applyArrivals } from './apply.ts';
+import { type Arrival, applyArrivals, applyGone } from './apply.ts';
 import { applyIdentities } from './apply-identities.ts';
 import type { SyncContext } from './context.ts';
 import { type FolderState, placeOf } from './folder-state.ts';
+import { RivalsHere } from './match.ts';
 import { askAlone, isMailsFault, park, type Resisting } from './poison.ts';
 import { storeRawCopies } from './raw-copies.ts';
 import type { Place } from './transaction.ts';
@@ -73,7 +74,7 @@ export async function fetch(
     const arrival = await askAlone(ctx, folder, place, uid, before, (raw) => prepare(ctx, raw));
     if (!arrival) continue;
     await folder.assertUnchanged();
-    await ctx.serial(() => applyArrivals(ctx.writer, place, [arrival], options.isLive, null));
+    await ctx.serial(() => apply(ctx, folder, place, [arrival], options.isLive, null));
     ctx.metrics.stored(1);
     if (arrival.placeholder) {
       await park(ctx, place, uid);
@@ -101,7 +102,7 @@ export async function store(
   await folder.assertUnchanged();
   await ctx.serial(async () => {
     const cursor = options.advance?.(state.cursor) ?? null;
-    await applyArrivals(ctx.writer, place, arrivals, options.isLive, cursor, options.sourcesFirst);
+    await apply(ctx, folder, place, arrivals, options.isLive, cursor, options.sourcesFirst);
     if (cursor) state.cursor = cursor;
   });
   ctx.metrics.stored(arrivals.length);
@@ -109,6 +110,27 @@ export async function store(
     await ctx.writer.db.engine((sql) =>
       clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, fetched.suspects),
     );
+  }
+}
+
+/** Applies mail; what came back into its folder under another UID is known again. */
+async function apply(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  place: Place,
+  arrivals: Arrival[],
+  isLive: (uid: number) => boolean,
+  cursor: FolderCursor | null,
+  sourcesFirst = false,
+): Promise<void> {
+  try {
+    await applyArrivals(ctx.writer, place, arrivals, isLive, cursor, { sourcesFirst });
+  } catch (error) {
+    if (!(error instanceof RivalsHere)) throw error;
+    const there = new Set(await folder.present(error.uids));
+    const gone = error.uids.filter((uid) => !there.has(uid));
+    await applyGone(ctx.writer, place, gone, true);
+    await applyArrivals(ctx.writer, place, arrivals, isLive, cursor, { sourcesFirst, rivalsAsked: true });
   }
 }
 

@@ -9,6 +9,20 @@ export class SourcesFirst extends Error {
   override name = 'SourcesFirst';
 }
 
+/**
+ * New mail is the same as mail that lies in this very folder: two copies, or one that has left and come back under
+ * another UID. Whether these UIDs are still there must be asked before either is believed.
+ */
+export class RivalsHere extends Error {
+  override name = 'RivalsHere';
+  readonly uids: number[];
+
+  constructor(uids: number[]) {
+    super('new mail is the same as stored mail of its folder');
+    this.uids = uids;
+  }
+}
+
 /** What tells one message from another. */
 export interface Identity {
   /** The provider's stable id; wins over content when there is one. */
@@ -46,6 +60,21 @@ export class Matcher {
       );
       if (here) this.#taken.add(candidate.id);
     }
+  }
+
+  /** UIDs in this folder under which the store has what this copy is. */
+  rivals(identity: Identity): number[] {
+    const same = [
+      ...(this.#byKey.get(contentKey(identity.fingerprint)) ?? []),
+      ...(identity.remoteId ? (this.#byKey.get(keyOf(identity)) ?? []) : []),
+    ];
+    return same
+      .filter((c) => sameRemote(c.remoteId, identity.remoteId))
+      .flatMap((c) => c.locations)
+      .filter(
+        (l) => !l.gone && l.folderId === this.#place.folderId && l.uidValidity === this.#place.uidValidity,
+      )
+      .map((l) => l.uid);
   }
 
   /** The stored message for this copy if there is a free one; it is taken then. */

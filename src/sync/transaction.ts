@@ -1,8 +1,8 @@
 import { faultPoint } from '../platform/fault-point.ts';
-import type { RemoteFlags } from '../providers/provider.ts';
+import { ProviderError, type RemoteFlags } from '../providers/provider.ts';
 import type { Database, Sql } from '../store/database.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
-import { addFolderCounts } from '../store/folders.ts';
+import { addFolderCounts, isThere } from '../store/folders.ts';
 import { assertHeld, type Lease } from '../store/leases.ts';
 import type { NewLocation, RemovedLocation } from '../store/locations.ts';
 import { refreshMessages } from '../store/message-writes.ts';
@@ -112,6 +112,15 @@ export async function inTransaction<T>(
   });
   await faultPoint('sync.after_commit');
   return applied;
+}
+
+/**
+ * Throws ProviderError('changed') when the folder was deleted while its mail was on the way. Asked behind the fence,
+ * so that the answer holds until the transaction ends.
+ */
+export async function assertFolder(sql: Sql, scope: Scope, folderId: string): Promise<void> {
+  if (!(await isThere(sql, scope, folderId)))
+    throw new ProviderError('changed', 'The folder was deleted while it was read.');
 }
 
 /** The copy of a message in a folder. */

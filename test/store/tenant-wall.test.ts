@@ -67,6 +67,10 @@ async function fill(name: string): Promise<FixtureMailbox> {
       [...ids, randomUUID(), name, new Date()],
     );
     await sql.run(
+      'INSERT INTO change_holds (application_id, grant_id, message_id, holder, held_until) VALUES ($1, $2, $3, $4, $5)',
+      [...ids, messages[0]?.id, randomUUID(), new Date()],
+    );
+    await sql.run(
       `INSERT INTO redirect_uris (application_id, id, url, platform) VALUES ($1, $2, 'https://x.example/', 'web')`,
       [id, randomUUID()],
     );
