@@ -158,7 +158,7 @@ function refuseOtherMethods(app: FastifyInstance, routes: Route[], notYet: NotYe
   const registered = Map.groupBy([...routes, ...notYet], (route) => route.path);
   for (const [path, group] of registered) {
     const taken = new Set<string>(group.map((route) => route.method));
-    const methods = routes.filter((route) => route.path === path).map((route) => route.method) as string[];
+    const methods = [...taken];
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].sort().join(', ');
     app.route({
       method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((method) => !taken.has(method)),

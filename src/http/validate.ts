@@ -23,6 +23,9 @@ function refusal(validator: Validator, value: unknown): ApiError {
   const params = error.params as { requiredProperties?: string[]; allowedValues?: unknown[] };
   const missing = params.requiredProperties?.[0];
   if (missing !== undefined) return invalidRequest(path ? `${path}.${missing}` : missing, 'is required');
+  // A schema of `false`: the name itself has no place here.
+  if (error.keyword === 'boolean')
+    return invalidRequest(path || 'body', 'has a name that is too long or not known here');
   if (params.allowedValues)
     return invalidRequest(path || 'body', `must be one of ${params.allowedValues.join(', ')}`);
   return invalidRequest(path || 'body', error.message);

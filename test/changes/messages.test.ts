@@ -204,7 +204,7 @@ describeWithTestbed('changes', () => {
         [{ folders: [folders.Work, 'nope'] }, /^folders\[1\]: /],
         [{ unread: 'yes' }, /^unread: /],
         [{ metadata: { a: 1 } }, /^metadata\.a: /],
-        [{ metadata: { ['k'.repeat(41)]: 'v' } }, /^metadata/],
+        [{ metadata: { ['k'.repeat(41)]: 'v' } }, /^metadata\.k+: has a name that is too long/],
         [{ metadata: { k: 'v'.repeat(501) } }, /^metadata\.k: /],
         [
           { metadata: Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`k${i}`, 'v'])) },

@@ -60,7 +60,7 @@ export function messageRoutes({ cursors, originals, search: native }: ReadParts)
       response: Type.Union([Page(Message), Page(RawMessage)]),
       errors: [422, 503, 504],
       differs:
-        '`query_imap` lists what the store has of the folder, which is all of it and not the last 90 days; `q` is a full text search of our own.',
+        '`query_imap` lists what the store has of the folder, which is all of it and not the last 90 days; `metadata_pair` goes together with other filters; `q` is a full text search of our own.',
       async handle({ query, principal, inGrant }) {
         const ids = await foundByProvider(native, query, inGrant, principal.applicationId);
         const filter = { ...toFilter(query), ids };
