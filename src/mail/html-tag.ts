@@ -99,30 +99,38 @@ export function rawEnd(html: string, from: number, name: string): number {
   return html.length;
 }
 
+/** Styles that take an element out of the page with all that is in it. */
+const REMOVING = ['display:none', 'mso-hide:all', 'max-height:0;', 'max-height:0px'];
+/** These as well, of which some stand on what only places things, with visible text inside. */
 const HIDING = [
-  'display:none',
+  ...REMOVING,
   'visibility:hidden',
-  'mso-hide:all',
   'font-size:0;',
   'font-size:0px',
-  'max-height:0;',
-  'max-height:0px',
   'opacity:0;',
   'font-size:1px',
 ];
 /** Characters of attributes looked at for hiding. */
 const MAX_ATTRIBUTES = 4_000;
 
-/** Whether an element is hidden by inline style or attribute. */
+/** Whether an element looks hidden by inline style or attribute; enough for who has another way when nothing is left. */
 export function isHidden(attributes: string): boolean {
+  return hides(attributes, HIDING);
+}
+
+/** Whether an element is hidden for certain, whatever is inside. */
+export function isRemoved(attributes: string): boolean {
+  return hides(attributes, REMOVING);
+}
+
+function hides(attributes: string, rules: string[]): boolean {
   if (attributes.length < 6) return false;
-  const flat = `${attributes
-    .slice(0, MAX_ATTRIBUTES)
-    .toLowerCase()
-    .replace(/[\s"']/g, '')};`;
+  const head = attributes.slice(0, MAX_ATTRIBUTES).toLowerCase();
+  const flat = `${head.replace(/[\s"']/g, '')};`;
   if (!flat.includes('style=') && !flat.includes('hidden')) return false;
-  if (/(^|\s)hidden(\s|=|$)/i.test(attributes.slice(0, MAX_ATTRIBUTES))) return true;
-  return HIDING.some((rule) => flat.includes(rule));
+  // The attribute, and not a word in the value of another.
+  if (/(^|\s)hidden(\s|=|$)/.test(head.replace(/"[^"]*"|'[^']*'/g, '""'))) return true;
+  return rules.some((rule) => flat.includes(rule));
 }
 
 /** Attributes of one tag that are looked at. */

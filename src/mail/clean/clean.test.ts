@@ -32,6 +32,13 @@ describe('plain text', () => {
     ).toBe('One & two\n\nthree\nfour');
   });
 
+  it('finds the words in elements that only place them, and hidden ones when nothing else is there', () => {
+    const placed =
+      '<div style="display:none;font-size:1px">preview</div><table><tr><td style="direction:ltr;font-size:0px;padding:20px 0"><div style="font-size:13px">Hello</div></td></tr></table>';
+    expect(plain(placed)).toBe('Hello');
+    expect(plain('<div style="display:none">preview</div>')).toBe('preview');
+  });
+
   it('keeps lists and the words of links', () => {
     expect(plain('<ul><li>a<li><a href="https://x.org">b</a><ol start="3"><li>c</ol></ul><hr>end')).toBe(
       '- a\n- b\n  3. c\n\n---\n\nend',
@@ -111,6 +118,7 @@ describe('signatures', () => {
 
   it.each([
     `${words}\n\n--\n${'A long story.\n'.repeat(40)}`.trim(),
+    'Yes.\n\nVon meinem Garten aus sehe ich sie.',
     'Sent from my desk to yours:\na parcel\nwith tea\nand milk\nand jam\nand bread',
   ])('%j stays', (given) => {
     expect(text(given)).toBe(given);
@@ -126,6 +134,7 @@ describe('conclusions', () => {
     'Best, Ada',
     'Mit freundlichen Grüßen\nAda Byron',
     'Viele Grüße\nAda',
+    'Mit freundlichen Grüßen / Best regards\nAda',
     'Cordialement,\nAda',
     'Un saludo,\nAda',
     'Atenciosamente,\nAda',

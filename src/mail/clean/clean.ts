@@ -23,7 +23,9 @@ export interface CleanOptions {
  * bare forward, it is what was passed on, without the headers. Linear in the length of `html`, whatever it holds.
  */
 export function cleanBody(html: string, options: CleanOptions): string {
-  const lines = htmlLines(html, { images: !options.ignoreImages });
+  const images = !options.ignoreImages;
+  const seen = htmlLines(html, { images, hidden: false });
+  const lines = seen.length > 0 ? seen : htmlLines(html, { images, hidden: true });
   const write = options.htmlAsMarkdown ? markdownOf : plainTextOf;
   return write(conversation(lines, options.removeConclusionPhrases), {
     links: !options.ignoreLinks,

@@ -52,7 +52,8 @@ export function conclusionLines(texts: string[]): Set<number> {
 function isConclusion(text: string): boolean {
   if (text.length > MAX_SIGNATURE_CHARS) return false;
   const words = normal(text);
-  if (PHRASES.has(words)) return true;
+  // In two languages at once, some write them on one line.
+  if (words.split(/ ?[/|] ?/).every((part) => PHRASES.has(part))) return true;
   // "Best, Ada" and "Viele Grüße Ada": the name on the same line.
   const comma = text.search(/[,，]/);
   if (comma > 0 && PHRASES.has(normal(text.slice(0, comma)))) return isName(text.slice(comma + 1).trim());

@@ -20,7 +20,6 @@ const MARKS = new Map<string, Mark>([
   ['divrplyfwdmsg', 'rest'],
   ['appendonsend', 'rest'],
   ['olk_src_body_section', 'rest'],
-  ['stopspelling', 'rest'],
   ['gmail_attr', 'intro'],
   ['gmail_quote_attribution', 'intro'],
   ['moz-cite-prefix', 'intro'],

@@ -3,7 +3,7 @@
 import { decodeEntities } from '../html-entity.ts';
 import {
   INLINE,
-  isHidden,
+  isRemoved,
   RAW,
   rawEnd,
   readAttributes,
@@ -13,16 +13,12 @@ import {
   VOID,
 } from '../html-tag.ts';
 import { markOf } from './elements.ts';
-import { blankLine, isBlank, type Line, type Look, NO_LOOK, NO_PLACE, type Place, type Run } from './line.ts';
-import { visible } from './shown.ts';
-import { TableBuilder } from './table.ts';
+import { type Line, type Look, NO_LOOK, NO_PLACE, type Place } from './line.ts';
+import { LineWriter } from './line-writer.ts';
+import type { TableBuilder } from './table.ts';
 
 /** Elements inside each other that are told apart; mail programs make some dozens. */
 const MAX_DEPTH = 250;
-/** Tables inside each other that are read as tables; further ones are layout. */
-const MAX_TABLES = 8;
-/** Far more than anybody writes; lines behind them are left out, so that time and memory are bounded. */
-const MAX_LINES = 100_000;
 /** How far lists and blockquotes push a line in. */
 const MAX_INDENT = 40;
 const MAX_CITATIONS = 10;
@@ -61,16 +57,21 @@ interface Frame {
   table: TableBuilder | null;
 }
 
-/**
- * The lines of `html`, hidden elements left out, a row of a table of data on one line. Images are left out unless
- * asked for, but those that stand for a character. Linear.
- */
-export function htmlLines(html: string, options: { images: boolean }): Line[] {
-  return new LineReader(options.images).read(html);
+interface ShownElements {
+  /** Those that stand for a character are shown in any case. */
+  images: boolean;
+  /** Elements that are not seen, such as the words for a preview. */
+  hidden: boolean;
+}
+
+/** The lines of `html`, a row of a table of data on one line. Linear. */
+export function htmlLines(html: string, show: ShownElements): Line[] {
+  return new LineReader(show).read(html);
 }
 
 class LineReader {
-  readonly #images: boolean;
+  readonly #show: ShownElements;
+  readonly #out = new LineWriter();
   readonly #stack: Frame[] = [
     { name: '', place: NO_PLACE, look: NO_LOOK, spaced: false, list: null, table: null },
   ];
@@ -78,37 +79,25 @@ class LineReader {
   readonly #open = new Map<string, number>();
   /** Open elements too deep for the stack. */
   #overflow = 0;
-  readonly #lines: Line[] = [];
-  #sink = this.#lines;
-  /** Tables around, with where their lines go. */
-  readonly #builders: { table: TableBuilder; outer: Line[] }[] = [];
   #citations = 0;
 
-  #count = 0;
-  #runs: Run[] = [];
-  #hasText = false;
-  #spaceDue = false;
-  #blankDue = false;
-  #bullet = '';
-  #opens: Line['opens'] = null;
-
-  constructor(images: boolean) {
-    this.#images = images;
+  constructor(show: ShownElements) {
+    this.#show = show;
   }
 
   read(html: string): Line[] {
     let at = 0;
     let hiddenBy = '';
     let hiddenDepth = 0;
-    while (at < html.length && this.#count < MAX_LINES) {
+    while (at < html.length && !this.#out.isFull) {
       let open = html.indexOf('<', at);
       if (open < 0) open = html.length;
-      if (open > at && hiddenDepth === 0) this.#text(decodeEntities(html.slice(at, open)));
+      if (open > at && hiddenDepth === 0) this.#out.text(decodeEntities(html.slice(at, open)));
       if (open === html.length) break;
       const tag = readTag(html, open);
       at = tag.end;
       if (tag.name === '') {
-        if (tag.end === open + 1 && hiddenDepth === 0) this.#text('<');
+        if (tag.end === open + 1 && hiddenDepth === 0) this.#out.text('<');
         continue;
       }
       if (hiddenBy === 'head' && tag.name === 'body') hiddenDepth = 0;
@@ -119,7 +108,7 @@ class LineReader {
         this.#endTag(tag.name);
       } else if (RAW.has(tag.name)) {
         at = rawEnd(html, tag.end, tag.name);
-      } else if (UNSEEN.has(tag.name) || isHidden(tag.attributes)) {
+      } else if (UNSEEN.has(tag.name) || (!this.#show.hidden && isRemoved(tag.attributes))) {
         if (VOID.has(tag.name) || tag.selfClosing) continue;
         hiddenBy = tag.name;
         hiddenDepth = 1;
@@ -128,44 +117,23 @@ class LineReader {
       }
     }
     while (this.#stack.length > 1) this.#pop();
-    this.#endLine();
-    return this.#lines;
+    this.#out.endLine();
+    return this.#out.lines;
+  }
+
+  /** What is written stands in the innermost element. */
+  #stand(): void {
+    this.#out.place = this.#top.place;
+    this.#out.look = this.#top.look;
   }
 
   get #top(): Frame {
     return this.#stack.at(-1)!;
   }
 
-  #text(text: string): void {
-    if (this.#top.place.preformatted) {
-      const parts = text.replaceAll('\r\n', '\n').split('\n');
-      for (const [index, part] of parts.entries()) {
-        if (index > 0) this.#breakLine();
-        if (part !== '') this.#add({ text: part.replaceAll('\t', '    '), look: this.#top.look });
-      }
-      return;
-    }
-    const flat = text.replace(/[ \t\r\n\f]+/g, ' ');
-    const begins = flat.startsWith(' ') ? 1 : 0;
-    const ends = flat.length > 1 && flat.endsWith(' ') ? flat.length - 1 : flat.length;
-    if (begins > 0) this.#spaceDue = this.#hasText;
-    if (begins >= ends) return;
-    const words = (this.#spaceDue ? ' ' : '') + flat.slice(begins, ends);
-    this.#spaceDue = ends < flat.length;
-    this.#add({ text: words, look: this.#top.look });
-  }
-
-  #add(run: Run): void {
-    const last = this.#runs.at(-1);
-    if (last && last.look === run.look && last.image === undefined && run.image === undefined)
-      last.text += run.text;
-    else this.#runs.push(run);
-    this.#hasText = true;
-  }
-
   #startTag(tag: Tag): void {
     const { name } = tag;
-    if (name === 'br') this.#breakLine();
+    if (name === 'br') this.#out.breakLine();
     else if (name === 'img') this.#image(tag);
     else if (!INLINE.has(name)) this.#startBlock(tag);
     if (VOID.has(name) || tag.selfClosing) return;
@@ -175,8 +143,9 @@ class LineReader {
     }
     const frame = this.#frameFor(tag);
     // What is on the line so far stands elsewhere.
-    if (frame.place !== this.#top.place) this.#endLine();
+    if (frame.place !== this.#top.place) this.#out.endLine();
     this.#stack.push(frame);
+    this.#stand();
     this.#open.set(name, (this.#open.get(name) ?? 0) + 1);
     if (TABLE_PARTS.has(name)) this.#startTablePart(frame);
   }
@@ -188,22 +157,14 @@ class LineReader {
       const implied = IMPLIED[name];
       if (implied) this.#endImplied(implied);
     }
-    if (name === 'td' || name === 'th') {
+    if (isCell(name)) {
       // The cells of a row share a line.
-      this.#spaceDue = this.#hasText;
+      this.#out.space();
       return;
     }
-    this.#endLine();
-    if (isSpaced(name, attributes)) this.#space();
-    if (name === 'hr') {
-      this.#pushLine({ ...blankLine(this.#top.place), rule: true });
-      this.#blankDue = true;
-    }
-  }
-
-  /** A blank line is due, but none between a bullet and its words, nor inside of nested lists. */
-  #space(): void {
-    if (this.#bullet === '' && this.#top.place.indent === 0) this.#blankDue = true;
+    this.#out.endLine();
+    if (isSpaced(name, attributes)) this.#out.paragraph();
+    if (name === 'hr') this.#out.rule();
   }
 
   #frameFor(tag: Tag): Frame {
@@ -218,7 +179,7 @@ class LineReader {
     else if (STRIKE.has(name)) frame.look = { ...look, strike: true };
     else if (CODE.has(name)) {
       frame.look = { ...look, code: true };
-      if (place.preformatted && !this.#hasText) frame.place = { ...place, code: true };
+      if (place.preformatted && !this.#out.isOnLine) frame.place = { ...place, code: true };
     } else if (name === 'a' && attributes.has('href'))
       frame.look = { ...look, href: attributes.get('href')! };
     else if (name === 'ul' || name === 'ol') {
@@ -233,8 +194,8 @@ class LineReader {
 
   #listItem(frame: Frame): void {
     const list = this.#stack.findLast((other) => other.list !== null)?.list;
-    this.#bullet = list?.ordered ? `${list.next++}. ` : '- ';
-    const indent = Math.min(MAX_INDENT, frame.place.indent + this.#bullet.length);
+    this.#out.bullet = list?.ordered ? `${list.next++}. ` : '- ';
+    const indent = Math.min(MAX_INDENT, frame.place.indent + this.#out.bullet.length);
     frame.place = { ...frame.place, indent };
   }
 
@@ -245,8 +206,8 @@ class LineReader {
     else if (mark === 'intro') frame.place = { ...frame.place, intro: true };
     else if (mark === 'signature') frame.place = { ...frame.place, signature: true };
     else if (mark !== null) {
-      this.#endLine();
-      this.#opens = mark === 'rest' ? mark : (this.#opens ?? mark);
+      this.#out.endLine();
+      this.#out.opens = mark === 'rest' ? mark : (this.#out.opens ?? mark);
     } else if (frame.name === 'blockquote') {
       const { citation, citations } = frame.place;
       if (citation === 0) this.#citations++;
@@ -264,28 +225,21 @@ class LineReader {
     if (isTiny(attributes.get('width')) || isTiny(attributes.get('height'))) return;
     const text = (attributes.get('alt') ?? '').replace(/\s+/g, ' ').trim();
     const isCharacter = text.length <= MAX_EMOJI && /^\p{Extended_Pictographic}/u.test(text);
-    if (!this.#images && !isCharacter) return;
-    if (this.#spaceDue) this.#add({ text: ' ', look: this.#top.look });
-    this.#spaceDue = false;
-    if (isCharacter) this.#add({ text, look: this.#top.look });
-    else this.#add({ text, look: this.#top.look, image: attributes.get('src')?.trim() ?? '' });
+    if (!this.#show.images && !isCharacter) return;
+    if (isCharacter) this.#out.text(text);
+    else this.#out.image(text, attributes.get('src')?.trim() ?? '');
   }
 
   #startTablePart(frame: Frame): void {
     if (frame.name === 'table') {
-      this.#builders.at(-1)?.table.holdsTable();
-      if (this.#builders.length >= MAX_TABLES) return;
-      frame.table = new TableBuilder(frame.place);
-      this.#builders.push({ table: frame.table, outer: this.#sink });
-      this.#sink = frame.table.beside;
+      frame.table = this.#out.startTable();
       return;
     }
     const table = this.#innermostTable();
     if (!table) return;
-    this.#endLine();
-    this.#blankDue = false;
+    this.#out.endLine();
     if (frame.name === 'tr') table.row();
-    else if (frame.name === 'td' || frame.name === 'th') this.#sink = table.cell(frame.name === 'th');
+    else if (isCell(frame.name)) this.#out.intoTable(table.cell(frame.name === 'th'));
   }
 
   /** The builder of the innermost open table; null when that one is not read as a table. */
@@ -296,10 +250,10 @@ class LineReader {
   #endTag(name: string): void {
     if (this.#overflow > 0) {
       this.#overflow--;
-      if (!INLINE.has(name)) this.#endLine();
+      if (!INLINE.has(name)) this.#out.endLine();
       return;
     }
-    if (!INLINE.has(name) && name !== 'td' && name !== 'th') this.#endLine();
+    if (!INLINE.has(name) && !isCell(name)) this.#out.endLine();
     if (!this.#open.get(name)) return;
     const isPart = TABLE_PARTS.has(name);
     for (let depth = this.#stack.length - 1; depth > 0; depth--) {
@@ -326,67 +280,22 @@ class LineReader {
 
   #pop(): void {
     const frame = this.#top;
-    const isCell = frame.name === 'td' || frame.name === 'th';
-    const table = isCell ? this.#innermostTable() : null;
+    const cell = isCell(frame.name);
+    const table = cell ? this.#innermostTable() : null;
     const elsewhere = frame.place !== this.#stack.at(-2)!.place;
-    if (elsewhere || (isCell ? table : !INLINE.has(frame.name))) this.#endLine();
+    if (elsewhere || (cell ? table : !INLINE.has(frame.name))) this.#out.endLine();
     this.#stack.pop();
     this.#open.set(frame.name, this.#open.get(frame.name)! - 1);
-    if (frame.name === 'li') this.#bullet = '';
-    if (table) this.#sink = table.beside;
-    if (frame.table) this.#endTable(frame.table);
-    if (frame.spaced) this.#space();
+    if (frame.name === 'li') this.#out.bullet = '';
+    this.#stand();
+    if (table) this.#out.intoTable(table.beside);
+    if (frame.table) this.#out.endTable();
+    if (frame.spaced) this.#out.paragraph();
   }
+}
 
-  #endTable(table: TableBuilder): void {
-    const { outer } = this.#builders.pop()!;
-    this.#sink = outer;
-    this.#blankDue = true;
-    for (const line of table.finish()) {
-      if (this.#blankDue) this.#blankLine();
-      outer.push(line);
-    }
-  }
-
-  /** A line ends although nothing may be on it. */
-  #breakLine(): void {
-    if (!this.#endLine()) this.#blankLine();
-  }
-
-  #endLine(): boolean {
-    const runs = this.#runs;
-    this.#runs = [];
-    this.#hasText = false;
-    this.#spaceDue = false;
-    const text = lineText(runs);
-    if (text === '' && !runs.some((run) => run.image !== undefined)) {
-      // A space that does not break is how mail programs keep an empty line open.
-      if (runs.some((run) => run.text.includes('\u00a0'))) this.#blankLine();
-      return false;
-    }
-    this.#pushLine({ ...blankLine(this.#top.place), text, runs, bullet: this.#bullet });
-    this.#bullet = '';
-    return true;
-  }
-
-  #pushLine(line: Line): void {
-    if (++this.#count > MAX_LINES) return;
-    if (this.#blankDue) this.#blankLine();
-    line.opens = this.#opens;
-    this.#opens = null;
-    this.#sink.push(line);
-  }
-
-  /** One blank line stands for many. */
-  #blankLine(): void {
-    this.#blankDue = false;
-    const last = this.#sink.at(-1);
-    if (!last || isBlank(last)) return;
-    const { place } = this.#top;
-    // Between the inside and the outside of an element it stands outside.
-    const isDeeper = place.code || place.citations > last.place.citations;
-    this.#sink.push(blankLine(isDeeper ? last.place : place));
-  }
+function isCell(name: string): boolean {
+  return name === 'td' || name === 'th';
 }
 
 function isSpaced(name: string, attributes: string): boolean {
@@ -397,7 +306,9 @@ const NONE = new Map<string, string>();
 
 /** Paragraphs that Outlook makes of lines, and those that say so. */
 function hasNoMargin(attributes: string): boolean {
-  return /MsoNormal|MsoPlainText|margin:\s*0/i.test(attributes);
+  return /Mso(?:Normal|PlainText)|margin:\s{0,3}(?:0[a-z]{0,2}\s{1,3}){0,3}0(?:\.0\d{0,6})?[a-z]{0,2}\s{0,3}[;"']/i.test(
+    attributes,
+  );
 }
 
 function isNormalWeight(style: string | undefined): boolean {
@@ -406,10 +317,4 @@ function isNormalWeight(style: string | undefined): boolean {
 
 function isTiny(size: string | undefined): boolean {
   return size !== undefined && /^[01](px)?$/.test(size.trim());
-}
-
-/** The words of a line without images, white space as one space. */
-function lineText(runs: Run[]): string {
-  const text = runs.map((run) => (run.image === undefined ? run.text : ' ')).join('');
-  return visible(text).replace(/\s+/g, ' ').trim();
 }

@@ -7,6 +7,7 @@ const MAX_FOOTER_LINES = 8;
 /** How far from the end a phone's own line is looked for, in lines with text. */
 const DEVICE_REACH = 5;
 const MAX_DEVICE_CHARS = 100;
+const MAX_DEVICE_WORDS = 14;
 
 /** How the line begins (or ends) that a phone or a program puts below each mail. */
 const DEVICE_BEGINS = [
@@ -77,6 +78,12 @@ const DEVICE_BEGINS = [
 ];
 const DEVICE_ENDS = ['から送信', 'gönderildi', 'küldve', '에서 보냄', '傳送', '发送'];
 
+/** What a mail is sent from. */
+const DEVICES =
+  'phone|ipad|android|galaxy|samsung|huawei|honor|xiaomi|redmi|pixel|oneplus|motorola|nokia|blackberry|tablet|handy|mobil|móvil|telef|télé|celular|cellulare|teléfono|puhelim|komór|смартфон|телефон|手机|手機|휴대|outlook|mail|yahoo|proton|tuta|windows|gmx|web.de|superhuman|spark|front|missive|canary|thunderbird|k-9|zoho|edison|app'.split(
+    '|',
+  );
+
 /**
  * How many of `texts` come before the signature. `texts` are the lines of one stretch that its writer wrote, a blank
  * line being empty.
@@ -114,13 +121,13 @@ function deviceLine(texts: string[], end: number): number {
   return -1;
 }
 
+/** Somebody may begin a sentence with these words; it does not go on with a device or a program. */
 function isDeviceLine(text: string): boolean {
-  if (DEVICE_BEGINS.some((words) => text.startsWith(words))) {
-    // Somebody's own words end like a sentence of some length.
-    return text.split(' ').length <= 12 && !text.endsWith('?');
-  }
+  const isPhrase =
+    DEVICE_BEGINS.some((words) => text.startsWith(words)) ||
+    DEVICE_ENDS.some((words) => text.endsWith(words));
   return (
-    DEVICE_ENDS.some((words) => text.endsWith(words)) && /iphone|ipad|android|samsung|outlook/.test(text)
+    isPhrase && text.split(' ').length <= MAX_DEVICE_WORDS && DEVICES.some((name) => text.includes(name))
   );
 }
 
