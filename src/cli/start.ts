@@ -12,6 +12,7 @@ import { folderRoutes } from '../http/routes/folders.ts';
 import { grantRoutes } from '../http/routes/grants.ts';
 import { healthRoutes } from '../http/routes/health.ts';
 import { messageChangeRoutes } from '../http/routes/message-changes.ts';
+import { messageCleanRoutes } from '../http/routes/message-clean.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
 import { redirectUriRoutes } from '../http/routes/redirect-uris.ts';
@@ -99,6 +100,7 @@ async function routesOf(instance: Instance, services: Services) {
     }),
     connect: services.connect,
     changes: services.changes,
+    cleaner: services.cleaner,
     authenticator: services.authenticator,
   };
   return [
@@ -109,6 +111,7 @@ async function routesOf(instance: Instance, services: Services) {
     ...grantRoutes(parts),
     ...providerRoutes(parts),
     ...messageRoutes(parts),
+    ...messageCleanRoutes(parts),
     ...messageChangeRoutes(parts),
     ...threadRoutes(parts),
     ...threadChangeRoutes(parts),

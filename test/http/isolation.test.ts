@@ -75,7 +75,11 @@ function fill(path: string, grantId: string, ids: Record<string, { id: string; q
 }
 
 /** A body that is as good as it has to be to get to the grant. */
-const bodyFor = (path: string) => (path.endsWith('/signatures') ? '{"name":"x","body":"x"}' : '{}');
+const BODIES: Record<string, string> = {
+  signatures: '{"name":"x","body":"x"}',
+  clean: '{"message_id":["message-a"]}',
+};
+const bodyFor = (path: string) => BODIES[path.slice(path.lastIndexOf('/') + 1)] ?? '{}';
 
 /** Status, headers that a caller could tell apart, and body, without what is different in each answer. */
 async function seen(response: Response): Promise<string> {

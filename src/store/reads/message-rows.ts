@@ -48,11 +48,20 @@ export const MESSAGE_COLUMNS = `m.id, m.thread_id AS "threadId", m.subject, m."f
 
 /** One message of the grant. */
 export async function getMessageRow(sql: Sql, scope: Scope, id: string): Promise<MessageRow | undefined> {
-  const [row] = await sql.rows<MessageRow>(
-    `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE m.application_id = $1 AND m.grant_id = $2 AND m.id = $3`,
-    [scope.applicationId, scope.grantId, id],
+  return (await getMessageRows(sql, scope, [id])).get(id);
+}
+
+/** Several messages in one statement. */
+export async function getMessageRows(
+  sql: Sql,
+  scope: Scope,
+  ids: string[],
+): Promise<Map<string, MessageRow>> {
+  const rows = await sql.rows<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE m.application_id = $1 AND m.grant_id = $2 AND m.id = ANY($3)`,
+    [scope.applicationId, scope.grantId, ids],
   );
-  return row;
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /** Body and headers, as compressed in the store. */
