@@ -3,6 +3,7 @@ import type { ConnectContext } from '../connect/context.ts';
 import { loadImapAccount } from '../connect/grant-secret.ts';
 import { findGrant, markGrantInvalid } from '../connect/grants.ts';
 import { Authenticator } from '../http/auth.ts';
+import { Cleaner } from '../http/content/cleaner.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import type { ImapTimings } from '../providers/imap/connection.ts';
 import { imapMailboxes } from '../providers/imap/provider.ts';
@@ -30,6 +31,7 @@ export interface Services {
   /** A grant's mailbox for one read: the one of its running sync, or one of its own. */
   mailbox(scope: Scope): Promise<{ mailbox: Mailbox; release: () => Promise<void> } | null>;
   changes: ChangeContext;
+  cleaner: Cleaner;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -47,6 +49,7 @@ export function composeServices(
     config.blobs.kind === 'files' ? new FileBlobStore(config.blobs.directory) : new S3BlobStore(config.blobs);
   const openMailbox = imapMailboxes(egress, imapTimings);
   const parser = new ParsePool();
+  const cleaner = new Cleaner();
   const grants: GrantSource = {
     load: async (key) => {
       const account = await db.engine((sql) => loadImapAccount(sql, secrets, key));
@@ -106,6 +109,7 @@ export function composeServices(
     },
     mailbox,
     changes: { db, clock: () => new Date(), mailbox, allowHardDelete: config.allowHardDelete },
+    cleaner,
     start: async () => {
       // Half-written files of an earlier life; only where no other process can be writing.
       if (blobs instanceof FileBlobStore && config.databaseUrl === null) await blobs.clean();
@@ -116,7 +120,7 @@ export function composeServices(
     stop: async () => {
       await listener.stop();
       await Promise.all([engine.stop(), chores.stop()]);
-      await parser.close();
+      await Promise.all([parser.close(), cleaner.close()]);
     },
   };
 }

@@ -12,6 +12,7 @@ import { folderRoutes } from '../http/routes/folders.ts';
 import { grantRoutes } from '../http/routes/grants.ts';
 import { healthRoutes } from '../http/routes/health.ts';
 import { messageChangeRoutes } from '../http/routes/message-changes.ts';
+import { messageCleanRoutes } from '../http/routes/message-clean.ts';
 import { messageRoutes } from '../http/routes/messages.ts';
 import { openApiRoutes } from '../http/routes/openapi.ts';
 import { providerRoutes } from '../http/routes/providers.ts';
@@ -102,6 +103,7 @@ async function routesOf(instance: Instance, services: Services) {
     connect: services.connect,
     changes: services.changes,
     search: { db, mailbox: services.mailbox },
+    cleaner: services.cleaner,
     authenticator: services.authenticator,
   };
   const routes = [
@@ -112,6 +114,7 @@ async function routesOf(instance: Instance, services: Services) {
     ...grantRoutes(parts),
     ...providerRoutes(parts),
     ...messageRoutes(parts),
+    ...messageCleanRoutes(parts),
     ...messageChangeRoutes(parts),
     ...threadRoutes(parts),
     ...threadChangeRoutes(parts),

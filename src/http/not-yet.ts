@@ -32,7 +32,6 @@ const FEATURES: [feature: string, ...calls: string[]][] = [
     'POST /v3/grants/:grant_id/messages/smart-compose',
     'POST /v3/grants/:grant_id/messages/:id/smart-compose',
   ],
-  ['Cleaning messages is', 'PUT /v3/grants/:grant_id/messages/clean'],
   [
     'Hosted sign-in is',
     'GET /v3/connect/auth',

@@ -1,7 +1,10 @@
-/** Character references of HTML that mail uses (HTML 4 Latin-1 names, punctuation, numbers). */
+/** Character references of HTML that mail uses (HTML 4 names of Latin-1, Greek, punctuation and signs; numbers). */
 
 const LATIN1 =
   'nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml';
+/** From U+0391 on; '-' where no letter stands. */
+const GREEK =
+  'Alpha Beta Gamma Delta Epsilon Zeta Eta Theta Iota Kappa Lambda Mu Nu Xi Omicron Pi Rho - Sigma Tau Upsilon Phi Chi Psi Omega - - - - - - - alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigmaf sigma tau upsilon phi chi psi omega';
 const OTHERS: [string, number][] = [
   ['amp', 0x26],
   ['lt', 0x3c],
@@ -38,6 +41,31 @@ const OTHERS: [string, number][] = [
   ['thinsp', 0x2009],
   ['zwnj', 0x200c],
   ['zwj', 0x200d],
+  ['rArr', 0x21d2],
+  ['hArr', 0x21d4],
+  ['harr', 0x2194],
+  ['Prime', 0x2033],
+  ['prime', 0x2032],
+  ['oline', 0x203e],
+  ['frasl', 0x2044],
+  ['lrm', 0x200e],
+  ['rlm', 0x200f],
+  ['Dagger', 0x2021],
+  ['circ', 0x2c6],
+  ['tilde', 0x2dc],
+  ['fnof', 0x192],
+  ['Yuml', 0x178],
+  ['ne', 0x2260],
+  ['le', 0x2264],
+  ['ge', 0x2265],
+  ['asymp', 0x2248],
+  ['infin', 0x221e],
+  ['sum', 0x2211],
+  ['radic', 0x221a],
+  ['part', 0x2202],
+  ['spades', 0x2660],
+  ['clubs', 0x2663],
+  ['diams', 0x2666],
   ['OElig', 0x152],
   ['oelig', 0x153],
   ['Scaron', 0x160],
@@ -48,13 +76,14 @@ const OTHERS: [string, number][] = [
 ];
 const NAMED = new Map<string, string>([
   ...LATIN1.split(' ').map((name, i): [string, string] => [name, String.fromCharCode(160 + i)]),
+  ...GREEK.split(' ').map((name, i): [string, string] => [name, String.fromCharCode(0x391 + i)]),
   ...OTHERS.map(([name, code]): [string, string] => [name, String.fromCharCode(code)]),
 ]);
 /** Longest reference looked at, '&' and ';' included. */
 const MAX_REFERENCE = 12;
 
 /** The reference at text[at] === '&', with the index behind it; null when none is there. ';' may be missing. */
-export function decodeEntity(text: string, at: number): { text: string; end: number } | null {
+function decodeEntity(text: string, at: number): { text: string; end: number } | null {
   const stop = Math.min(text.length, at + MAX_REFERENCE);
   let i = at + 1;
   const numeric = text[i] === '#';
@@ -71,6 +100,23 @@ export function decodeEntity(text: string, at: number): { text: string; end: num
   }
   if (!(hex ? /^[0-9a-f]+$/i : /^[0-9]+$/).test(body)) return null;
   return { text: character(Number.parseInt(body, hex ? 16 : 10)), end };
+}
+
+/** `text` with its character references decoded. Linear. */
+export function decodeEntities(text: string): string {
+  let at = text.indexOf('&');
+  if (at < 0) return text;
+  let out = '';
+  let copied = 0;
+  while (at >= 0) {
+    const entity = decodeEntity(text, at);
+    if (entity) {
+      out += text.slice(copied, at) + entity.text;
+      copied = entity.end;
+    }
+    at = text.indexOf('&', entity ? entity.end : at + 1);
+  }
+  return out + text.slice(copied);
 }
 
 function isAlphanumeric(code: number): boolean {

@@ -17,6 +17,7 @@ test('hidden elements are skipped when asked', () => {
   const html = '<div style="display: none">pre<div>in</div>header</div><p hidden>h</p><p>Hello</p>';
   expect(htmlText(html, { skipHidden: true })).toBe('Hello');
   expect(htmlText(html)).toContain('pre');
+  expect(htmlText('<p style="overflow: hidden !important">Hello</p>', { skipHidden: true })).toBe('Hello');
 });
 
 test('snippets', () => {

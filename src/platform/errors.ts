@@ -5,6 +5,7 @@ const ERROR_STATUS = {
   'api.invalid_request_payload': 400,
   'api.payload_too_large': 413,
   'api.not_found_error': 404,
+  'api.partial_not_found_error': 404,
   'api.rate_limit_error': 429,
   'api.provider_error': 504,
   'api.internal_error': 500,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import type { ReadableStream as WebStream } from 'node:stream/web';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { RawSource } from '../../src/http/content/originals.ts';
 import { ApiError } from '../../src/platform/errors.ts';
@@ -19,6 +20,7 @@ let api: TestApi;
 let app: FixtureApplication;
 let box: FixtureMailbox;
 let message: FixtureMessage;
+let other: FixtureMessage;
 const big = randomBytes(5_000_000);
 /** What the provider was asked for. */
 let asked: (object | null)[] = [];
@@ -42,11 +44,19 @@ beforeAll(async () => {
         { filename: 'größe "50%"/../x.pdf', contentType: 'application/pdf; name="x"', content: big },
         { filename: null, contentType: 'text/html\r\nx: y', content: Buffer.from('<script>') },
         { filename: 'empty.bin', contentType: 'application/octet-stream', content: Buffer.alloc(0) },
+        { filename: 'logo.png', contentType: 'image/png', content: Buffer.from('png'), contentId: 'logo@x' },
+        { filename: '見積書 📄.txt', contentType: 'text/plain', content: Buffer.from('hello') },
       ],
     },
     api.blobs,
   );
-  box.messages.push(message);
+  other = await addMessage(
+    api.database.db,
+    box,
+    { attachments: [{ filename: 'x', contentType: 'a/b', content: Buffer.from('x') }] },
+    api.blobs,
+  );
+  box.messages.push(message, other);
 });
 
 afterAll(() => api?.close());
@@ -82,6 +92,63 @@ it('gives the bytes through the SDK, from the raw copy', async () => {
     isInline: false,
     contentDisposition: 'attachment',
   });
+});
+
+it('streams through the SDK', async () => {
+  const params = {
+    identifier: box.grantId,
+    attachmentId: message.attachments[0]!.id,
+    queryParams: { messageId: message.id },
+  };
+  const web = await api.sdk(app.key).attachments.download(params);
+  expect((await buffer(web as WebStream<Uint8Array>)).equals(big)).toBe(true);
+  const stream = await api.sdk(app.key).attachments.downloadNodeStream(params);
+  expect((await buffer(stream)).equals(big)).toBe(true);
+});
+
+it('tells which images the body shows', async () => {
+  const { data } = await api.sdk(app.key).messages.find({ identifier: box.grantId, messageId: message.id });
+  const inline = data.attachments?.find(({ contentId }) => contentId === 'logo@x');
+  expect(inline).toMatchObject({ filename: 'logo.png', isInline: true, contentDisposition: 'inline' });
+  const bytes = await api.sdk(app.key).attachments.downloadBytes({
+    identifier: box.grantId,
+    attachmentId: inline!.id,
+    queryParams: { messageId: message.id },
+  });
+  expect(Buffer.from(bytes).toString()).toBe('png');
+});
+
+it('takes select and query_imap, and only the message that an attachment belongs to', async () => {
+  const { attachments } = api.sdk(app.key);
+  const attachmentId = message.attachments[0]!.id;
+  const queryParams = { messageId: message.id, select: 'id,size', queryImap: true };
+  const found = await attachments.find({ identifier: box.grantId, attachmentId, queryParams });
+  expect(found.data).toEqual({ id: attachmentId, size: big.length });
+  const identifier = box.grantId;
+  for (const wrong of [
+    { identifier, attachmentId, queryParams: { messageId: other.id } },
+    { identifier, attachmentId: other.attachments[0]!.id, queryParams: { messageId: message.id } },
+    { identifier, attachmentId: 'nothing', queryParams: { messageId: message.id } },
+  ]) {
+    const notFound = { statusCode: 404, type: 'api.not_found_error' };
+    await expect(attachments.find(wrong)).rejects.toMatchObject(notFound);
+    await expect(attachments.download(wrong)).rejects.toMatchObject(notFound);
+  }
+  const nowhere = { identifier, attachmentId, queryParams: {} as { messageId: string } };
+  for (const call of [attachments.find(nowhere), attachments.downloadBytes(nowhere)]) {
+    await expect(call).rejects.toMatchObject({
+      statusCode: 400,
+      message: expect.stringContaining('message_id'),
+    });
+  }
+});
+
+it('offers a name in any script', async () => {
+  const response = await api.call(`${path(4)}&query_imap=true&select=id`, app.key);
+  expect(response.headers.get('content-disposition')).toBe(
+    `attachment; filename="___ __.txt"; filename*=UTF-8''${encodeURIComponent('見積書 📄.txt')}`,
+  );
+  expect((await bytes(response)).toString()).toBe('hello');
 });
 
 it('sends a download that nobody can mistake for a page', async () => {

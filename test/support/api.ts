@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 
 import { Authenticator } from '../../src/http/auth.ts';
+import { Cleaner } from '../../src/http/content/cleaner.ts';
 import { Originals, type RawSource } from '../../src/http/content/originals.ts';
 import { Cursors } from '../../src/http/pagination.ts';
 import type { Route } from '../../src/http/route.ts';
@@ -15,6 +16,7 @@ import { applicationRoutes } from '../../src/http/routes/applications.ts';
 import { attachmentRoutes } from '../../src/http/routes/attachments.ts';
 import { folderRoutes } from '../../src/http/routes/folders.ts';
 import { healthRoutes } from '../../src/http/routes/health.ts';
+import { messageCleanRoutes } from '../../src/http/routes/message-clean.ts';
 import { messageRoutes } from '../../src/http/routes/messages.ts';
 import { openApiRoutes } from '../../src/http/routes/openapi.ts';
 import { redirectUriRoutes } from '../../src/http/routes/redirect-uris.ts';
@@ -70,6 +72,7 @@ export async function startApi(
     spoolDirectory: directory,
   });
   const authenticator = new Authenticator(database.db);
+  const cleaner = new Cleaner();
   const search = { db: database.db, mailbox: async () => null };
   const parts = {
     db: database.db,
@@ -77,6 +80,7 @@ export async function startApi(
     authenticator,
     metrics,
     originals,
+    cleaner,
     cursors: new Cursors(randomBytes(32)),
   };
   const resources = [
@@ -84,6 +88,7 @@ export async function startApi(
     ...redirectUriRoutes(parts),
     ...adminApiKeyRoutes(parts),
     ...messageRoutes(parts),
+    ...messageCleanRoutes(parts),
     ...threadRoutes(parts),
     ...folderRoutes(parts),
     ...attachmentRoutes(parts),
@@ -112,6 +117,7 @@ export async function startApi(
     sdk: (apiKey) => new Nylas({ apiKey, apiUri: origin }),
     close: async () => {
       await app.close();
+      await cleaner.close();
       await database.close();
       await rm(directory, { recursive: true, force: true });
     },

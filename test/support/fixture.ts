@@ -45,7 +45,14 @@ export interface MessageSpec {
   starred?: boolean;
   draft?: boolean;
   body?: string;
-  attachments?: { filename: string | null; contentType: string; content: Buffer; id?: string }[];
+  /** With a content id it is inline. */
+  attachments?: {
+    filename: string | null;
+    contentType: string;
+    content: Buffer;
+    id?: string;
+    contentId?: string;
+  }[];
 }
 
 /** An application with a key that works. */
@@ -226,9 +233,9 @@ function buildRaw(id: string, subject: string, specs: NonNullable<MessageSpec['a
       filename: spec.filename,
       content_type: spec.contentType,
       size: spec.content.length,
-      is_inline: false,
-      content_id: null,
-      content_disposition: 'attachment',
+      is_inline: spec.contentId !== undefined,
+      content_id: spec.contentId ?? null,
+      content_disposition: spec.contentId === undefined ? 'attachment' : 'inline',
       part: String(index + 2),
       encoding: 'base64',
       offset,

@@ -12,6 +12,9 @@ import { PageQuery } from '../query.ts';
 import { grantRoute, type Route } from '../route.ts';
 import type { ReadParts } from './read-parts.ts';
 
+/** Taken and without effect: what is not stored comes from the provider in any case. */
+const QueryImap = Type.Optional(Type.Boolean());
+
 const MessageId = Type.String({ minLength: 1, description: 'The message that the attachment belongs to' });
 
 export function attachmentRoutes({ originals }: ReadParts): Route[] {
@@ -21,7 +24,7 @@ export function attachmentRoutes({ originals }: ReadParts): Route[] {
       path: '/v3/grants/:grant_id/attachments/:id',
       summary: 'What an attachment is',
       tag: 'Attachments',
-      query: Type.Object({ message_id: MessageId, select: PageQuery(50).select }),
+      query: Type.Object({ message_id: MessageId, query_imap: QueryImap, select: PageQuery(50).select }),
       response: One(Attachment),
       handle: ({ params, query, principal, inGrant }) =>
         inGrant(async (sql, grant) => {
@@ -35,7 +38,7 @@ export function attachmentRoutes({ originals }: ReadParts): Route[] {
       summary: 'The bytes of an attachment',
       tag: 'Attachments',
       contentType: '*/*',
-      query: Type.Object({ message_id: MessageId }),
+      query: Type.Object({ message_id: MessageId, query_imap: QueryImap }),
       async handle({ params, query, principal, inGrant }) {
         const { scope, attachment, place } = await inGrant(async (sql, grant) => {
           const found = { applicationId: principal.applicationId, grantId: grant.id };

@@ -3,6 +3,8 @@
 import { hash } from 'node:crypto';
 import { fieldText, readHeaderBlock } from '../headers.ts';
 import { MAX_EMBEDDED_HEADER, MAX_HEADERS } from './limits.ts';
+import { mediaTypeOf } from './media-type.ts';
+import { parseParameterized } from './parameters.ts';
 import {
   contentIdOf,
   dispositionOf,
@@ -26,10 +28,11 @@ function describe(raw: Buffer, leaf: Leaf, shown: Set<string>): ParsedAttachment
   const disposition = dispositionOf(leaf);
   const encoding = transferEncoding(leaf);
   const contentId = contentIdOf(leaf);
-  const contentType = leaf.type.value;
+  const name = filenameOf(leaf, disposition);
+  const contentType = contentTypeOf(leaf, name);
   return {
     part: leaf.path,
-    filename: filenameOf(leaf, disposition) ?? mailFilename(raw, leaf, encoding),
+    filename: name ?? mailFilename(raw, leaf, encoding),
     contentType,
     size: decodedSize(raw, leaf.start, leaf.end, encoding),
     isInline:
@@ -42,6 +45,13 @@ function describe(raw: Buffer, leaf: Leaf, shown: Set<string>): ParsedAttachment
     length: leaf.end - leaf.start,
     sha256: hash('sha256', raw.subarray(leaf.start, leaf.end), 'hex'),
   };
+}
+
+/** What the part says it is; one that says nothing that can be read is what its name says (contract 6.5). */
+function contentTypeOf(leaf: Leaf, filename: string | null): string {
+  const declared = fieldOf(leaf.fields, 'content-type');
+  const isDeclared = declared !== undefined && parseParameterized(declared).value === leaf.type.value;
+  return (!isDeclared && filename !== null && mediaTypeOf(filename)) || leaf.type.value;
 }
 
 /** A nameless message/rfc822 (or message/global) is named after its subject. */

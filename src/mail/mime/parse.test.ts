@@ -143,6 +143,32 @@ test('attached mails, calendars, signatures and reports are opaque attachments',
   ]);
 });
 
+test('an attachment that does not say what it is, is what its name says', () => {
+  const part = (...fields: string[]) => ['--x', 'Content-Disposition: attachment', ...fields, '', 'x'];
+  const parsed = parseMail(
+    mail(
+      mixed,
+      '',
+      '--x',
+      'Content-Disposition: attachment; filename=A.PDF',
+      '',
+      '%PDF',
+      ...part('Content-Type: application; name="table.xlsx"'),
+      ...part('Content-Type: application/octet-stream; name=a.png'),
+      ...part('Content-Type: garbage; name=a.unknown'),
+      ...part(),
+      '--x--',
+    ),
+  );
+  expect(parsed.attachments.map(({ contentType }) => contentType)).toEqual([
+    'application/pdf',
+    'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+    'application/octet-stream',
+    'application/octet-stream',
+    'text/plain',
+  ]);
+});
+
 test.each([
   ['no closing delimiter', `${mixed}\n\n--x\n\nbody\n`],
   ['no boundary parameter', 'Content-Type: multipart/mixed\n\n--zz\n\nbody\n--zz--\n'],

@@ -11,7 +11,7 @@ export interface ParsedAttachment {
   part: string;
   /** Decoded (RFC 2231, 2047) and made harmless: no control characters, path separators, bidi overrides. */
   filename: string | null;
-  /** Lower-case type/subtype, without parameters. */
+  /** Lower-case type/subtype, without parameters; told by the filename when the part does not say it. */
   contentType: string;
   /** Decoded bytes. */
   size: number;
