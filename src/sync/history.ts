@@ -5,9 +5,9 @@ import { markFolderGone } from '../store/locations.ts';
 import type { SyncContext } from './context.ts';
 import { byPriority, type FolderState } from './folder-state.ts';
 import { advance, concernsFolder } from './folder-sync.ts';
-import { fetch, type IntakeOptions, store } from './intake.ts';
+import { fetch, type IntakeOptions, prepare, write } from './intake.ts';
 
-/** Mails of one slice: fetched while the slice before is parsed and stored. */
+/** Mails of one slice. */
 const SLICE = 250;
 /** Slices of one folder before the next folder has its turn, so that all folders fill from the top. */
 const SLICES_PER_TURN = 8;
@@ -69,14 +69,14 @@ async function takeTurn(
   }
 }
 
-/** Reads one slice while the one before is parsed and stored. */
+/** Three slices are on their way at a time: one is read, the one before is parsed, the one before that is written. */
 async function takeSlices(
   ctx: SyncContext,
   folder: OpenFolder,
   state: FolderState,
   history: number[],
 ): Promise<void> {
-  let storing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> = Promise.resolve();
   try {
     for (let n = 0; n < SLICES_PER_TURN && history.length > 0; n += 1) {
       const slice = history.slice(-SLICE).reverse();
@@ -94,16 +94,18 @@ async function takeSlices(
       };
       const fetched = await fetch(ctx, folder, state, slice, options);
       history.length -= slice.length;
-      await storing;
-      storing = store(ctx, folder, state, fetched, options);
-      // It is awaited below; until then its failure has an owner.
-      storing.catch(() => {});
+      const prepared = prepare(ctx, fetched.messages);
+      // Both are awaited below; until then their failures have an owner.
+      prepared.catch(() => {});
+      await writing;
+      writing = prepared.then((arrivals) => write(ctx, folder, state, fetched, arrivals, options));
+      writing.catch(() => {});
     }
   } catch (error) {
-    await storing.catch(() => {});
+    await writing.catch(() => {});
     throw error;
   }
-  await storing;
+  await writing;
 }
 
 /** Closes a folder's history; copies under an older UIDVALIDITY that found no match are gone. */

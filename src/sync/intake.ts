@@ -88,15 +88,26 @@ export async function fetch(
 }
 
 /** Second half: keeps the raw copies, parses, and applies with the cursor in one transaction. */
-export async function store(
+async function store(
   ctx: SyncContext,
   folder: OpenFolder,
   state: FolderState,
   fetched: Fetched,
   options: IntakeOptions,
 ): Promise<void> {
+  await write(ctx, folder, state, fetched, await prepare(ctx, fetched.messages), options);
+}
+
+/** Last step: applies what has been read and prepared, with the cursor, in one transaction. */
+export async function write(
+  ctx: SyncContext,
+  folder: OpenFolder,
+  state: FolderState,
+  fetched: Fetched,
+  arrivals: Arrival[],
+  options: IntakeOptions,
+): Promise<void> {
   const { place } = fetched;
-  const arrivals = await prepare(ctx, fetched.messages);
   await faultPoint('sync.after_prepare');
   // Nothing that was fetched under one UIDVALIDITY may be stored when it has changed meanwhile.
   await folder.assertUnchanged();
@@ -197,7 +208,8 @@ async function note(ctx: SyncContext, place: Place, uids: number[], reason: stri
   await writer.db.engine((sql) => suspect(sql, writer.scope, place, uids, reason, ALONE_AFTER, next));
 }
 
-async function prepare(ctx: SyncContext, messages: RemoteMessage[]): Promise<Arrival[]> {
+/** Keeps raw copies and parses, off the event loop. */
+export async function prepare(ctx: SyncContext, messages: RemoteMessage[]): Promise<Arrival[]> {
   const raws = messages.map((m) => m.raw);
   const whole = messages.map((m) => (m.truncated ? Buffer.alloc(0) : m.raw));
   const [mails, copies] = await Promise.all([
