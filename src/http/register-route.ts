@@ -114,7 +114,8 @@ async function send(
       return reply.header('content-encoding', 'gzip').send(zipped);
     }
     case 'download': {
-      if (request.method === 'HEAD') return reply.headers(answer.headers).send();
+      // How many bytes it decodes to is known when it is decoded: HEAD says nothing rather than 0 (RFC 9110 9.3.2).
+      if (request.method === 'HEAD') return reply.headers(answer.headers).send(Readable.from([]));
       const { length, stream } = await answer.open(whileConnected(reply));
       return reply.headers(answer.headers).header('content-length', String(length)).send(stream);
     }

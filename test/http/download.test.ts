@@ -177,6 +177,7 @@ it('sends a download that nobody can mistake for a page', async () => {
 
 it('answers HEAD without fetching anything', async () => {
   const head = await api.call(path(0), app.key, { method: 'HEAD' });
+  expect(head.headers.get('content-length')).toBeNull();
   expect([head.status, head.headers.get('content-type')]).toEqual([200, 'application/pdf']);
   expect(asked).toEqual([]);
 });
