@@ -23,7 +23,7 @@ export interface MessageChange {
 }
 
 /** A mail that has moved at the provider is waited for: this often, this long, in ms. */
-const CATCH_UP_TRIES = 8;
+const CATCH_UP_TRIES = 6;
 const CATCH_UP_MS = 500;
 
 /**
@@ -113,6 +113,7 @@ async function changeMessages(
 ): Promise<void> {
   const folders = await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope));
   if (change.folders) checkTarget(change.folders, folders);
+  if (change.folders?.length === 0) throw invalidRequest('folders', 'Removing all folders is not allowed.');
   const wanted = wantedOf(change, how);
   if (!wanted) {
     if (change.metadata)

@@ -13,7 +13,7 @@ import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { RandomUser } from '../support/random-user.ts';
 
 const ROUNDS = Number(process.env.CONVERGE_ROUNDS ?? 1);
-const STEPS = Number(process.env.CONVERGE_STEPS ?? 12);
+const STEPS = Number(process.env.CONVERGE_STEPS ?? 8);
 // The suite repeats itself; the long form looks for what nobody has seen.
 const SEED = Number(
   process.env.CONVERGE_SEED ?? (ROUNDS > 1 ? Math.floor(Math.random() * 1e9) : 181_946_593),

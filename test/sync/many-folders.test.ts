@@ -1,4 +1,4 @@
-/** SY14, small: 200 folders and one large one; memory stays bounded and the API answers meanwhile. */
+/** SY14, small: 100 folders and one large one; memory stays bounded and the API answers meanwhile. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
@@ -7,7 +7,7 @@ import { MailMaker } from '../../testbed/mail-maker.ts';
 import { bareClient, type Checked, expectInStep, snapshot } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
-const FOLDERS = 200;
+const FOLDERS = 100;
 /** What a first sync may take beyond what this process has anyway, in bytes. */
 const MEMORY = 600 * 1024 * 1024;
 

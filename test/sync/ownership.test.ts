@@ -65,7 +65,7 @@ describeWithTestbed('ownership', () => {
     });
     second.engine.start();
     try {
-      await eventually(async () => expect((await lease(grantId)).owner).not.toBe(first.owner), 30_000);
+      await eventually(async () => expect((await lease(grantId)).owner).not.toBe(first.owner), 60_000);
       await mailquay.synced(grantId);
       await expectInStep(checked);
       // Both have read the same mails; each was stored and told once.
@@ -98,7 +98,7 @@ describeWithTestbed('ownership', () => {
       await second.stop();
     }
     // The first takes the grant back when the second is gone.
-    await eventually(async () => expect((await lease(grantId)).owner).toBe(first.owner), 40_000);
+    await eventually(async () => expect((await lease(grantId)).owner).toBe(first.owner), 60_000);
   });
 
   test('a grant that is deleted in the middle of its first sync stops within seconds, and leaves nothing', async () => {
