@@ -4,8 +4,8 @@ import { holdMessages, releaseMessages } from '../store/change-holds.ts';
 import type { Scope } from '../store/scope.ts';
 import type { ChangeContext } from './context.ts';
 
-/** A hold ends by itself after this long, in ms: longer than any change may take, so only a dead holder's does. */
-const HOLD_MS = 100_000;
+/** A hold ends by itself after this long, in ms: longer than a change and its undoing may take, so only a dead holder's does. */
+const HOLD_MS = 120_000;
 /** Who waits for another change asks this often, this long, in ms. */
 const WAIT_STEP_MS = 30;
 const MAX_WAIT_MS = 20_000;

@@ -1,7 +1,7 @@
 import { ApiError, invalidRequest, notFound } from '../platform/errors.ts';
 import type { Mailbox } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
-import { existingMessages, findCopies, messagesOfThread } from '../store/changes.ts';
+import { findCopies, messageExists, messagesOfThread } from '../store/changes.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal as tell } from '../store/signals.ts';
@@ -36,9 +36,7 @@ export async function updateMessage(
   messageId: string,
   change: MessageChange,
 ): Promise<void> {
-  await ctx.db.tenant(scope.applicationId, async (sql) => {
-    if (!(await existingMessages(sql, scope, [messageId])).has(messageId)) throw notFound();
-  });
+  await assertMessage(ctx, scope, messageId);
   await changeMessages(ctx, scope, [messageId], change);
 }
 
@@ -49,9 +47,7 @@ export async function deleteMessage(
   messageId: string,
   hard: boolean,
 ): Promise<void> {
-  await ctx.db.tenant(scope.applicationId, async (sql) => {
-    if (!(await existingMessages(sql, scope, [messageId])).has(messageId)) throw notFound();
-  });
+  await assertMessage(ctx, scope, messageId);
   await discard(ctx, scope, [messageId], hard);
 }
 
@@ -89,6 +85,10 @@ export async function deleteThread(
     all.map((m) => m.id),
     hard,
   );
+}
+
+async function assertMessage(ctx: ChangeContext, scope: Scope, id: string): Promise<void> {
+  if (!(await ctx.db.tenant(scope.applicationId, (sql) => messageExists(sql, scope, id)))) throw notFound();
 }
 
 async function discard(ctx: ChangeContext, scope: Scope, ids: string[], hard: boolean): Promise<void> {

@@ -49,13 +49,13 @@ export async function findCopies(sql: Sql, scope: Scope, messageIds: string[]): 
   );
 }
 
-/** Which of these messages there are. */
-export async function existingMessages(sql: Sql, scope: Scope, ids: string[]): Promise<Set<string>> {
-  const rows = await sql.rows<{ id: string }>(
-    'SELECT id FROM messages WHERE application_id = $1 AND grant_id = $2 AND id = ANY($3::text[])',
-    [scope.applicationId, scope.grantId, ids],
+/** Whether the grant has a message of this id. */
+export async function messageExists(sql: Sql, scope: Scope, id: string): Promise<boolean> {
+  const rows = await sql.rows(
+    'SELECT 1 FROM messages WHERE application_id = $1 AND grant_id = $2 AND id = $3',
+    [scope.applicationId, scope.grantId, id],
   );
-  return new Set(rows.map((row) => row.id));
+  return rows.length > 0;
 }
 
 /** The messages and drafts of a thread, oldest first. */
