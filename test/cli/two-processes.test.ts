@@ -89,6 +89,12 @@ it('both together let through what the limit allows', async () => {
   const statuses = await Promise.all(
     Array.from({ length: 2 * APPLICATION_LIMIT }, (_, i) => call(origins[i % 2]!)),
   );
-  expect(statuses.filter((status) => status === 200)).toHaveLength(APPLICATION_LIMIT - 1);
+  expect(statuses).toContain(429);
+  // What one of them has taken ahead of need, it has still to give.
+  for (const origin of origins) {
+    do statuses.push(await call(origin));
+    while (statuses.at(-1) === 200);
+  }
   expect(new Set(statuses)).toEqual(new Set([200, 429]));
+  expect(statuses.filter((status) => status === 200)).toHaveLength(APPLICATION_LIMIT - 1);
 });
