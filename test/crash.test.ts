@@ -13,20 +13,20 @@ describeWithTestbed('killed at a fault point', () => {
   // The suite repeats itself; `npm run crash` tries every point.
   const from = (least: number, most: number) => least + Math.floor((most - least) / 2);
 
-  test.for([from(1, 8), from(9, 24)])(
-    'the first sync at its point %i: resumed, each mail once (SY4)',
-    async (nth) => {
-      expect(await bench.firstSync(nth)).toMatch(/^sync\./);
-    },
-  );
+  test.for([from(1, 24)])('the first sync at its point %i: resumed, each mail once (SY4)', async (nth) => {
+    expect(await bench.firstSync(nth)).toMatch(/^sync\./);
+  });
 
   test.for([from(5, 30)])('the live sync at point %i: every change is told once', async (nth) => {
     await bench.liveSync(nth);
   });
 
-  test.for([3, 9])('a change through the API at point %i: told once, if the provider has it', async (nth) => {
-    expect(await bench.apiChanges(nth)).toMatch(/^change\./);
-  });
+  test.for([from(1, 9)])(
+    'a change through the API at point %i: told once, if the provider has it',
+    async (nth) => {
+      expect(await bench.apiChanges(nth)).toMatch(/^change\./);
+    },
+  );
 
   test.for([from(1, 7)])('the erasure of a grant at point %i: nothing is left (SY25)', async (nth) => {
     expect(await bench.deletion(nth)).toMatch(/^erase\./);

@@ -12,6 +12,8 @@ import { databaseTests, startSystemPostgres } from './system-postgres.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const SYSTEM_POSTGRES = '--system-postgres';
+/** Requests of the fuzz on Debian's PostgreSQL: on the embedded one it has sent the full number. */
+const SECOND_FUZZ_REQUESTS = '3000';
 
 /** Results of single tests, as in the last line. */
 interface Counts {
@@ -39,7 +41,8 @@ async function main(): Promise<Counts> {
   try {
     console.log(`PostgreSQL ${server.version}: ${files.length} files of tests`);
     const others = args.filter((arg) => arg !== SYSTEM_POSTGRES);
-    return await vitest([...files, ...others], { DATABASE_URL: server.url });
+    const env = { MAILQUAY_FUZZ_REQUESTS: SECOND_FUZZ_REQUESTS, ...process.env, DATABASE_URL: server.url };
+    return await vitest([...files, ...others], env);
   } finally {
     await server.stop();
   }
@@ -71,7 +74,7 @@ function isCi(): boolean {
   return !['', '0', 'false'].includes(process.env.CI ?? '');
 }
 
-async function vitest(args: string[], env: Record<string, string> = {}): Promise<Counts> {
+async function vitest(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Counts> {
   const directory = mkdtempSync(join(tmpdir(), 'mailquay-test-'));
   const report = join(directory, 'report.json');
   const program = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');

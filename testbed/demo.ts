@@ -17,6 +17,12 @@ const MESSAGES = 2_000;
 const USER = 'demo@mailquay.example';
 
 async function main(): Promise<void> {
+  if (process.argv.length > 2) {
+    console.log(
+      'npm run demo: starts mailquay with a Dovecot of generated mail, and prints lines to paste. It takes no options; MAILQUAY_PORT and MAILQUAY_API_KEY are heeded.',
+    );
+    return;
+  }
   const { ok, reason } = await installTestbed();
   if (!ok) throw new StartupError(`The demo needs Dovecot: ${reason}`);
   const apiKey = process.env.MAILQUAY_API_KEY || `demo_${randomBytes(16).toString('hex')}`;

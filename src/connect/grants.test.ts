@@ -66,6 +66,20 @@ describe('a grant', () => {
     expect((await findGrant(fixture.ctx, app, grant.id)).status).toBe('invalid');
   });
 
+  it('that was invalid is told of as authenticated again when new settings hold', async () => {
+    const app = await fixture.application();
+    const grant = await customAuthentication(fixture.ctx, app, customBody(), requestMeta);
+    const refused = { applicationId: app, grantId: grant.id, secretVersion: grant.secretVersion };
+    await fixture.database.db.tenant(app, (sql) => markGrantInvalid(sql, refused));
+    const { settings } = customBody();
+    const updated = await updateGrant(fixture.ctx, app, grant.id, { settings });
+    expect(updated.status).toBe('valid');
+    expect((await fixture.events(app)).at(-1)?.data).toMatchObject({
+      code: 25027,
+      reauthentication_flag: true,
+    });
+  });
+
   it('is gone when deleted, secret and lease with it', async () => {
     const app = await fixture.application();
     const grant = await customAuthentication(fixture.ctx, app, customBody(), requestMeta);

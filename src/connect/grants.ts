@@ -88,7 +88,7 @@ export async function updateGrant(
         secret,
       },
     );
-    await writeGrantEvent(sql, 'updated', updated);
+    await writeGrantEvent(sql, current.status === 'invalid' ? 'reauthenticated' : 'updated', updated);
     return updated;
   });
   return grant;

@@ -15,7 +15,7 @@ import { soon } from '../support/scripted-truth.ts';
 const SEED = Number(
   process.env.CUT_SEED ?? (process.env.CUTS ? Math.floor(Math.random() * 1e9) : 20_261_124),
 );
-const CUTS = Number(process.env.CUTS ?? 30);
+const CUTS = Number(process.env.CUTS ?? 15);
 
 describeWithTestbed('connections cut at random bytes', () => {
   let mailquay: TestMailquay;

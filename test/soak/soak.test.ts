@@ -5,8 +5,8 @@ import { describeWithTestbed } from '../../testbed/describe.ts';
 import { startDovecot } from '../../testbed/dovecot.ts';
 import { eventually, startMailquay } from '../support/mailquay.ts';
 
-const SECONDS = Number(process.env.MAILQUAY_SOAK_SECONDS ?? 12);
-const GRANTS = Number(process.env.MAILQUAY_SOAK_GRANTS ?? 6);
+const SECONDS = Number(process.env.MAILQUAY_SOAK_SECONDS ?? 8);
+const GRANTS = Number(process.env.MAILQUAY_SOAK_GRANTS ?? 4);
 /** What the process may gain between the first third and the end, in MiB, beside what the runtime itself takes. */
 const GROWTH_MIB = 96;
 

@@ -18,7 +18,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 describeWithTestbed('offline', () => {
   let mailquay: TestMailquay;
   beforeAll(async () => {
-    mailquay = await startMailquay();
+    // A server on its way down takes a login and never answers it.
+    mailquay = await startMailquay({ imapTimings: { login: 5_000 } });
   });
   afterAll(() => mailquay?.stop());
 
