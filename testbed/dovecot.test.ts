@@ -111,6 +111,18 @@ describeWithTestbed('a private Dovecot', () => {
     expect(await attempt(dotted, username, password)).toBe('in');
   });
 
+  test('that is halted ends the sessions that idle in it', async () => {
+    const { username, password } = dotted.user('emil@example.com');
+    const imap = await client(dotted, username, password);
+    await imap.mailboxOpen('INBOX');
+    void imap.idle().catch(() => {});
+    const closed = new Promise((resolve) => imap.once('close', () => resolve('closed')));
+    await dotted.halt();
+    const late = new Promise((resolve) => setTimeout(resolve, 2_000, 'still open'));
+    expect(await Promise.race([closed, late])).toBe('closed');
+    await dotted.start();
+  });
+
   test('is filled with thousands of mails whose dates rise with their UIDs', async () => {
     const { username, password } = dotted.user('dora@example.com');
     const filled = await fillMaildir(dotted, username, 'INBOX.Viel.Päckchen', 2000);

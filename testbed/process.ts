@@ -64,24 +64,36 @@ export function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null || child.pid === undefined;
 }
 
-/** Ends a child of ours: TERM, and KILL to its whole tree when it has not gone in time (at once for 0). */
+/**
+ * Ends a child of ours and everything below it: TERM, and KILL when it has not gone in time (at once for 0). What is
+ * below may outlive it: a session of Dovecot goes on for half a minute without its master.
+ */
 export async function endChild(child: ChildProcess, graceMs = 5000): Promise<void> {
   if (hasEnded(child)) return;
+  const pid = child.pid ?? 0;
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  if (graceMs > 0) child.kill('SIGTERM');
-  const kill = () => signalTree(child.pid ?? 0, 'SIGKILL');
-  const timer = graceMs > 0 ? setTimeout(kill, graceMs) : undefined;
-  if (!timer) kill();
+  if (graceMs === 0) {
+    signalTree(pid, 'SIGKILL');
+    return gone;
+  }
+  const below = descendants(pid);
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => signalTree(pid, 'SIGKILL'), graceMs);
   await gone;
   clearTimeout(timer);
+  signalEach(below, 'SIGKILL');
 }
 
 /** Sends a signal to a process and everything below it, parents first. */
 export function signalTree(pid: number, signal: NodeJS.Signals): void {
   if (pid <= 1) return;
-  for (const one of [pid, ...descendants(pid)]) {
+  signalEach([pid, ...descendants(pid)], signal);
+}
+
+function signalEach(pids: number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
     try {
-      process.kill(one, signal);
+      process.kill(pid, signal);
     } catch {
       // ended meanwhile
     }
