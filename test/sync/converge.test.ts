@@ -1,7 +1,6 @@
 /**
  * Random changes at the server, at any moment and with any set of capabilities, must end with store, API and events
- * in step. `npm run converge` runs many rounds; the seed of a failing round is in its message, and
- * `CONVERGE_SEED=n` repeats it.
+ * in step. `npm run converge` runs many rounds; a failing round names the settings that repeat it.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
@@ -13,14 +12,15 @@ import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { RandomUser } from '../support/random-user.ts';
 
 const ROUNDS = Number(process.env.CONVERGE_ROUNDS ?? 1);
+const LONG = ROUNDS > 1;
 const STEPS = Number(process.env.CONVERGE_STEPS ?? 6);
+/** Of a round that is repeated. */
+const REPEATED = process.env.CONVERGE_SEED ? Number(process.env.CONVERGE_SEED) : null;
 // The suite repeats itself; the long form looks for what nobody has seen.
-const SEED = Number(
-  process.env.CONVERGE_SEED ?? (ROUNDS > 1 ? Math.floor(Math.random() * 1e9) : 181_946_593),
-);
+const SEED = LONG ? Math.floor(Math.random() * 1e9) : 181_946_593;
 const ROUND_MS = 60_000;
 
-/** What servers in the field lack; those of the long form only are tried when there are many rounds. */
+/** What servers in the field lack; some are tried in the long form only, or by name. */
 const SERVERS: [name: string, capabilities: string | undefined, form?: 'long'][] = [
   ['everything', undefined],
   ['no CONDSTORE', capabilitiesWithout('CONDSTORE', 'QRESYNC')],
@@ -44,14 +44,15 @@ describeWithTestbed('converge', () => {
 
   test.for(
     SERVERS.map(([name, capabilities, form], index) => ({ name, capabilities, form, index })).filter(
-      ({ name, form }) => (ONLY ? name.includes(ONLY) : ROUNDS > 1 || form !== 'long'),
+      ({ name, form }) => (ONLY ? name.includes(ONLY) : LONG || form !== 'long'),
     ),
-  )('$name', { timeout: ROUNDS * ROUND_MS * 4 }, async ({ capabilities, index }, { annotate }) => {
+  )('$name', { timeout: ROUNDS * ROUND_MS * 4 }, async ({ name, capabilities, index }, { annotate }) => {
     const dovecot = await startDovecot({ capabilities });
     try {
       for (let round = 0; round < ROUNDS; round += 1) {
-        const seed = SEED + 1000 * index + 10 * round;
-        await annotate(`seed ${seed}`);
+        const seed = REPEATED ?? SEED + 1000 * index + 10 * round;
+        const repeat = `CONVERGE_SEED=${seed} CONVERGE_STEPS=${STEPS} CONVERGE_SERVER='${name}'`;
+        await annotate(repeat);
         const user = `user${index}-${round}@mailquay.example`;
         await fillMaildir(dovecot, user, 'INBOX', 120, { seed });
         await fillMaildir(dovecot, user, 'Sent', 40, { seed: seed + 1 });
@@ -60,7 +61,7 @@ describeWithTestbed('converge', () => {
         const checked = { mailquay, dovecot, user, grantId };
         const person = new RandomUser(dovecot, user, randomFrom(seed));
         const said = (error: Error) =>
-          Promise.reject(new Error(`seed ${seed}, after ${person.history()}: ${error.message}`));
+          Promise.reject(new Error(`${repeat}, after ${person.history()}: ${error.message}`));
         // The first changes fall into the first sync.
         await person.act(STEPS);
         await mailquay.synced(grantId);
