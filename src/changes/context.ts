@@ -1,4 +1,4 @@
-import type { Mailbox } from '../providers/provider.ts';
+import type { LentMailbox } from '../providers/with-mailbox.ts';
 import type { Database } from '../store/database.ts';
 import type { Scope } from '../store/scope.ts';
 
@@ -7,7 +7,7 @@ export interface ChangeContext {
   db: Database;
   clock: () => Date;
   /** The mailbox of a grant; `release` is called when the change is made. Null: the grant is gone. */
-  mailbox(scope: Scope): Promise<{ mailbox: Mailbox; release: () => Promise<void> } | null>;
+  mailbox(scope: Scope): Promise<LentMailbox | null>;
   /** Mail may be removed for good on request, not only be moved to Trash. */
   allowHardDelete: boolean;
 }

@@ -1,11 +1,11 @@
 import { ApiError } from '../platform/errors.ts';
 import { faultPoint } from '../platform/fault-point.ts';
 import type { Mailbox } from '../providers/provider.ts';
+import { withMailbox } from '../providers/with-mailbox.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import { holdFolders, releaseFolders } from '../store/sync-states.ts';
 import type { ChangeContext } from './context.ts';
-import { withMailbox } from './with-mailbox.ts';
 
 /** A change of folders may take this long at the provider, in ms; the hold lasts longer, for what is written after it. */
 const FOLDER_CHANGE_MS = 25_000;
@@ -36,7 +36,7 @@ export async function whileHeld<Plan, T>(
     if (planned === null) return null;
     await faultPoint('change.before_folder');
     return await work(planned, (change) =>
-      withMailbox(ctx, scope, change, { timeoutMs: FOLDER_CHANGE_MS, repeatable: false }),
+      withMailbox(() => ctx.mailbox(scope), change, { timeoutMs: FOLDER_CHANGE_MS, repeatable: false }),
     );
   } finally {
     await ctx.db.tenant(scope.applicationId, (sql) => releaseFolders(sql, scope, until));

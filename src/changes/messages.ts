@@ -1,7 +1,8 @@
 import { ApiError, invalidRequest, notFound } from '../platform/errors.ts';
 import type { Mailbox } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
-import { findCopies, messageExists, messagesOfThread } from '../store/changes.ts';
+import { withMailbox } from '../providers/with-mailbox.ts';
+import { anyMessageExists, findCopies, messagesOfThread } from '../store/changes.ts';
 import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal as tell } from '../store/signals.ts';
@@ -11,7 +12,6 @@ import { type Performed, perform } from './perform.ts';
 import { planChange, type Wanted } from './plan.ts';
 import { recordChange } from './record.ts';
 import { trashFolder } from './trash.ts';
-import { withMailbox } from './with-mailbox.ts';
 
 /** What a caller may change of a message; what is absent stays. */
 export interface MessageChange {
@@ -22,9 +22,11 @@ export interface MessageChange {
   metadata?: Record<string, string>;
 }
 
-/** A mail that has moved at the provider is waited for: this often, this long, in ms. */
+/** A whole change at the provider may take this long, in ms; below the 90 s after which the SDK hangs up. */
+const CHANGE_TIMEOUT_MS = 80_000;
+/** A mail that has moved at the provider is looked for so often, and waited for this long, in ms, then twice, four times… */
 const CATCH_UP_TRIES = 6;
-const CATCH_UP_MS = 500;
+const CATCH_UP_MS = 100;
 
 /**
  * Changes one message at the provider and in the store; returns when the provider has accepted it. Throws 404 for a
@@ -88,7 +90,11 @@ export async function deleteThread(
 }
 
 async function assertMessage(ctx: ChangeContext, scope: Scope, id: string): Promise<void> {
-  if (!(await ctx.db.tenant(scope.applicationId, (sql) => messageExists(sql, scope, id)))) throw notFound();
+  if (!(await anyExists(ctx, scope, [id]))) throw notFound();
+}
+
+function anyExists(ctx: ChangeContext, scope: Scope, ids: string[]): Promise<boolean> {
+  return ctx.db.tenant(scope.applicationId, (sql) => anyMessageExists(sql, scope, ids));
 }
 
 async function discard(ctx: ChangeContext, scope: Scope, ids: string[], hard: boolean): Promise<void> {
@@ -124,13 +130,14 @@ async function changeMessages(
     for (let tries = 1; ; tries += 1) {
       const failure = await attempt(ctx, scope, mailbox, ids, wanted, change, signal);
       if (failure === 'done') return;
-      if (tries >= CATCH_UP_TRIES) throw failure;
+      if (tries >= CATCH_UP_TRIES || !(await anyExists(ctx, scope, ids))) throw failure;
       // Not where the store has it: another client was there, and the sync will soon know what it has done.
       await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
-      await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS));
+      await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS * 2 ** (tries - 1)));
     }
   };
-  await whileHolding(ctx, scope, ids, () => withMailbox(ctx, scope, make, { repeatable: true }));
+  const use = { timeoutMs: CHANGE_TIMEOUT_MS, repeatable: true };
+  await whileHolding(ctx, scope, ids, () => withMailbox(() => ctx.mailbox(scope), make, use));
 }
 
 /** One try; an error comes back, rather than is thrown, when things are not where the store has them. */

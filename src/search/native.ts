@@ -1,9 +1,7 @@
-import { ApiError } from '../platform/errors.ts';
-import { providerFailure } from '../platform/provider-failure.ts';
-import type { Mailbox } from '../providers/provider.ts';
-import { ProviderError } from '../providers/provider.ts';
+import { type Mailbox, ProviderError } from '../providers/provider.ts';
+import { type LentMailbox, withMailbox } from '../providers/with-mailbox.ts';
 import type { Database } from '../store/database.ts';
-import { listFolders } from '../store/folders.ts';
+import { type FolderRow, listFolders } from '../store/folders.ts';
 import { type Found, messagesAt } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
 
@@ -16,7 +14,7 @@ const MAX_FINDS_PER_FOLDER = 5_000;
 export interface SearchContext {
   db: Database;
   /** The mailbox of a grant; `release` is called when the search is over. Null: the grant is gone. */
-  mailbox(scope: Scope): Promise<{ mailbox: Mailbox; release: () => Promise<void> } | null>;
+  mailbox(scope: Scope): Promise<LentMailbox | null>;
 }
 
 /**
@@ -33,28 +31,30 @@ export async function searchNative(
   const folders = (await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope))).filter(
     (folder) => folder.selectable && (folderIds?.includes(folder.id) ?? true),
   );
-  const opened = await ctx.mailbox(scope);
-  if (!opened) throw new ApiError('api.not_found_error', 'The grant is gone.');
-  const signal = AbortSignal.timeout(SEARCH_TIMEOUT_MS);
-  const found: Found[] = [];
-  try {
-    for (const folder of folders) {
-      const { uidValidity, uids } = await opened.mailbox.search(folder.path, query, signal);
-      if (uids.length > 0)
-        found.push({ folderId: folder.id, uidValidity, uids: uids.slice(-MAX_FINDS_PER_FOLDER) });
-    }
-  } catch (error) {
-    if (signal.aborted) {
-      throw providerFailure(
-        new ProviderError(
-          'network',
-          `The search did not finish in ${SEARCH_TIMEOUT_MS / 1000} s; name a folder with in=.`,
-        ),
-      );
-    }
-    throw error instanceof ProviderError ? providerFailure(error) : error;
-  } finally {
-    await opened.release();
-  }
+  const search = (mailbox: Mailbox, signal: AbortSignal) => searchFolders(mailbox, folders, query, signal);
+  const found = await withMailbox(() => ctx.mailbox(scope), search, {
+    timeoutMs: SEARCH_TIMEOUT_MS,
+    repeatable: true,
+    advice: 'Name a folder with in=.',
+  });
   return ctx.db.tenant(scope.applicationId, (sql) => messagesAt(sql, scope, found));
+}
+
+async function searchFolders(
+  mailbox: Mailbox,
+  folders: FolderRow[],
+  query: string,
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const { id, path } of folders) {
+    try {
+      const { uidValidity, uids } = await mailbox.search(path, query, signal);
+      if (uids.length > 0) found.push({ folderId: id, uidValidity, uids: uids.slice(-MAX_FINDS_PER_FOLDER) });
+    } catch (error) {
+      // A folder that has just been deleted holds nothing.
+      if (!(error instanceof ProviderError) || error.kind !== 'no_folder') throw error;
+    }
+  }
+  return found;
 }

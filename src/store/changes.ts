@@ -49,11 +49,11 @@ export async function findCopies(sql: Sql, scope: Scope, messageIds: string[]): 
   );
 }
 
-/** Whether the grant has a message of this id. */
-export async function messageExists(sql: Sql, scope: Scope, id: string): Promise<boolean> {
+/** Whether the grant has a message of one of these ids. */
+export async function anyMessageExists(sql: Sql, scope: Scope, ids: string[]): Promise<boolean> {
   const rows = await sql.rows(
-    'SELECT 1 FROM messages WHERE application_id = $1 AND grant_id = $2 AND id = $3',
-    [scope.applicationId, scope.grantId, id],
+    'SELECT 1 FROM messages WHERE application_id = $1 AND grant_id = $2 AND id = ANY($3::text[]) LIMIT 1',
+    [scope.applicationId, scope.grantId, ids],
   );
   return rows.length > 0;
 }

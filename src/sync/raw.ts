@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { ApiError } from '../platform/errors.ts';
-import type { Mailbox } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
+import { type LentMailbox, mayTryAgain } from '../providers/with-mailbox.ts';
 import type { Database } from '../store/database.ts';
 import { findLocations } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
@@ -12,7 +12,7 @@ const FETCH_TIMEOUT_MS = 5 * 60_000;
 export interface RawParts {
   db: Database;
   /** The mailbox of a grant; `release` is called when the reading is over. */
-  mailbox(scope: Scope): Promise<{ mailbox: Mailbox; release: () => Promise<void> } | null>;
+  mailbox(scope: Scope): Promise<LentMailbox | null>;
 }
 
 /** Reads a mail, or a byte range of it, from the provider, from whichever copy is still there. */
@@ -32,15 +32,19 @@ export function rawSource(parts: RawParts) {
     }
     const { mailbox, release } = opened;
     let last: unknown;
-    for (const location of locations) {
+    let tries = 1;
+    for (let i = 0; i < locations.length; ) {
+      const location = locations[i] as (typeof locations)[0];
       try {
         const stream = await mailbox.fetchRaw(location, range, AbortSignal.timeout(FETCH_TIMEOUT_MS));
         stream.once('close', () => void release());
         return stream;
       } catch (error) {
         last = error;
-        if (!(error instanceof ProviderError) || (error.kind !== 'no_folder' && error.kind !== 'changed'))
-          break;
+        if (!(error instanceof ProviderError)) break;
+        if (error.kind === 'no_folder' || error.kind === 'changed') i += 1;
+        else if (mayTryAgain(error, tries, true)) tries += 1;
+        else break;
       }
     }
     await release();

@@ -1,5 +1,5 @@
 import type { ImapFlow, ListResponse } from 'imapflow';
-import type { FolderStatus, RemoteFolder } from '../provider.ts';
+import { type FolderStatus, ProviderError, type RemoteFolder } from '../provider.ts';
 import { type ImapHooks, type ImapTimings, type UntaggedResponse, withDeadline } from './connection.ts';
 
 /** Without LIST-STATUS each folder costs a command; more folders than this are looked at when they are opened. */
@@ -54,7 +54,9 @@ export async function listFolders(
     let status = readStatus(entry.status);
     if (withStatus && !status && selectable && commands < MAX_STATUS_COMMANDS) {
       commands += 1;
-      status = await statusOf(client, entry.path, timings, signal);
+      const asked = await statusOrGone(client, entry.path, timings, signal);
+      if (asked === 'gone') continue;
+      status = asked;
     }
     folders.push({
       path: entry.path,
@@ -103,6 +105,21 @@ async function mailboxIds(
     if (!client.usable) throw error;
   }
   return ids;
+}
+
+/** STATUS of a folder that was listed; another client may have deleted it since. */
+async function statusOrGone(
+  client: ImapFlow,
+  path: string,
+  timings: ImapTimings,
+  signal: AbortSignal,
+): Promise<FolderStatus | null | 'gone'> {
+  try {
+    return await statusOf(client, path, timings, signal);
+  } catch (error) {
+    if (error instanceof ProviderError && error.kind === 'no_folder') return 'gone';
+    throw error;
+  }
 }
 
 /** STATUS of one folder, or null when the server will not say. */
