@@ -1,11 +1,9 @@
 import { Command, Option } from 'commander';
 import { createKey, listApiKeys, revokeApiKey } from './cli/api-keys.ts';
 import { createApp, listApps } from './cli/apps.ts';
-import { connect } from './cli/connect.ts';
 import { type Instance, openInstance } from './cli/instance.ts';
 import { rotateKeys, showKeys } from './cli/keys.ts';
 import { createAccount, listServiceAccounts, revokeServiceAccount } from './cli/service-accounts.ts';
-import { start } from './cli/start.ts';
 import { readConfig } from './platform/config.ts';
 import { StartupError } from './platform/errors.ts';
 import { version } from './platform/version.ts';
@@ -32,7 +30,8 @@ const program = new Command('mailquay')
 program
   .command('start')
   .description('start database, sync and API')
-  .action(() => start(readConfig(process.env), out));
+  // Loaded when it is asked for: commands that only look into the database start without the server's libraries.
+  .action(async () => (await import('./cli/start.ts')).start(readConfig(process.env), out));
 
 program
   .command('connect')
@@ -48,7 +47,7 @@ program
   .option('--smtp-security <tls|starttls|none>')
   .option('--app <id or name>', 'the application that gets the grant')
   .option('--no-wait', 'do not wait for the first sync')
-  .action((args) => connect(args, readConfig(process.env), out));
+  .action(async (args) => (await import('./cli/connect.ts')).connect(args, readConfig(process.env), out));
 
 const keys = program.command('keys').description('the master key that encrypts secrets at rest');
 keys
