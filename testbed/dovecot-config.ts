@@ -80,8 +80,6 @@ service imap-login {
   service_count = 0
 }
 service imap {
-  # Processes are used again: forking one for each session is most of what a test costs.
-  service_count = 1000
   process_limit = 5000
 }
 service lmtp {
