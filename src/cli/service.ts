@@ -76,7 +76,7 @@ export function composeServices(
       connected: (n) => metrics.grantsSyncing.set(n),
     },
   });
-  const chores = new Chores({ db, blobs, log, rawRetentionDays: config.rawRetentionDays });
+  const chores = new Chores({ db, blobs, log, rawRetentionDays: config.rawRetentionDays, timings });
   const authenticator = new Authenticator(db);
   const listener = new SignalListener(database.target, {
     mailquay_grants: (grantId) => {

@@ -4,27 +4,34 @@ import type { BlobStore } from '../store/blobs/blob-store.ts';
 import { expireRawCopies } from '../store/blobs/expire.ts';
 import type { Database } from '../store/database.ts';
 import { claimErasure, eraseBatch, finishErasure, postponeErasure } from '../store/erasures.ts';
+import { DEFAULT_TIMINGS, type SyncTimings } from './context.ts';
 import { Wakeup } from './wakeup.ts';
 
-/** Deleted grants are looked for this often, in ms; a deletion in this process wakes us at once. */
-const ERASE_MS = 10_000;
 /** A claimed erasure that is not done by then is taken up by another process, in ms. */
 const CLAIM_MS = 10 * 60_000;
-/** A sync that was writing a raw copy when its grant was deleted has ended by then, in ms: a second pass takes it along. */
-const SECOND_PASS_MS = 15_000;
 /** Old raw copies are dropped this often, in ms. */
 const EXPIRE_MS = 60 * 60_000;
 
+interface ChoreParts {
+  db: Database;
+  blobs: BlobStore;
+  log: Log;
+  rawRetentionDays: number;
+  timings?: Partial<SyncTimings>;
+}
+
 /** The background work beside syncing: erases deleted grants and drops raw copies that are too old. */
 export class Chores {
-  readonly #parts: { db: Database; blobs: BlobStore; log: Log; rawRetentionDays: number };
+  readonly #parts: ChoreParts;
+  readonly #timings: SyncTimings;
   readonly #stop = new AbortController();
   readonly #wake = new Wakeup();
   #loop: Promise<void> | null = null;
   #expireAt = 0;
 
-  constructor(parts: { db: Database; blobs: BlobStore; log: Log; rawRetentionDays: number }) {
+  constructor(parts: ChoreParts) {
     this.#parts = parts;
+    this.#timings = { ...DEFAULT_TIMINGS, ...parts.timings };
   }
 
   start(): void {
@@ -56,7 +63,7 @@ export class Chores {
           'a chore failed and will be tried again',
         );
       }
-      await this.#wake.wait(ERASE_MS, this.#stop.signal).catch(() => {});
+      await this.#wake.wait(this.#timings.erase, this.#stop.signal).catch(() => {});
     }
   }
 
@@ -72,7 +79,7 @@ export class Chores {
     }
     await faultPoint('erase.before_blobs');
     await blobs.deletePrefix(`raw/${erasure.grantId}/`);
-    const secondPass = new Date(erasure.requestedAt.getTime() + SECOND_PASS_MS);
+    const secondPass = new Date(erasure.requestedAt.getTime() + this.#timings.eraseAgain);
     if (secondPass > new Date()) {
       await db.engine((sql) => postponeErasure(sql, erasure.grantId, secondPass));
       return true;

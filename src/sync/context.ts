@@ -47,6 +47,10 @@ export interface SyncTimings {
   refusal: number;
   /** Free grants are looked for this often even when nobody told of one. */
   claim: number;
+  /** Deleted grants are looked for this often even when nobody told of one. */
+  erase: number;
+  /** A sync that was writing a raw copy when its grant was deleted has ended by then: a second pass takes it along. */
+  eraseAgain: number;
 }
 
 export const DEFAULT_TIMINGS: SyncTimings = {
@@ -60,4 +64,6 @@ export const DEFAULT_TIMINGS: SyncTimings = {
   backoff: 1_000,
   refusal: 60_000,
   claim: 5_000,
+  erase: 10_000,
+  eraseAgain: 15_000,
 };

@@ -8,7 +8,7 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
 
 const KEY = 'a-key-for-the-connect-test';
 const PASSWORD = `pass-'word"-of-ada`;
-const MESSAGES = 2_500;
+const MESSAGES = 1_000;
 const PROGRESS = /[█░]{24} \d+ % {2}\d+ of \d+ messages {2}(\d+)\/s {2}(\d+ s|\d+ min \d+ s) left/;
 
 describeWithTestbed('mailquay connect', () => {

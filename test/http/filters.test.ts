@@ -192,7 +192,7 @@ function asked<T extends Record<string, fc.Arbitrary<unknown>>>(filters: T) {
   ) as fc.Arbitrary<Asked>;
 }
 
-const RUNS = { seed: SEED, numRuns: 220 };
+const RUNS = { seed: SEED, numRuns: 150 };
 
 describe('messages', () => {
   const filters = {

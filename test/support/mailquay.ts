@@ -63,6 +63,8 @@ const TEST_TIMINGS: SyncTimings = {
   backoff: 100,
   refusal: 200,
   claim: 500,
+  erase: 500,
+  eraseAgain: 2_000,
 };
 
 export async function startMailquay(

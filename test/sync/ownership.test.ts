@@ -43,7 +43,7 @@ describeWithTestbed('ownership', () => {
   };
 
   test('a second engine takes over when the lease of the first has run out; late writes of the first are refused', async () => {
-    const checked = await connect('ada@mailquay.example', 1_500);
+    const checked = await connect('ada@mailquay.example', 800);
     const { grantId } = checked;
     await eventually(async () => {
       const [row] = await mailquay.sql<{ n: number }>(
@@ -105,7 +105,7 @@ describeWithTestbed('ownership', () => {
   });
 
   test('a grant that is deleted in the middle of its first sync stops within seconds, and leaves nothing', async () => {
-    const { grantId } = await connect('gone@mailquay.example', 3_000);
+    const { grantId } = await connect('gone@mailquay.example', 1_200);
     await eventually(async () => {
       const [row] = await mailquay.sql<{ n: number }>(
         'SELECT count(*) AS n FROM messages WHERE grant_id = $1',

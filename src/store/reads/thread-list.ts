@@ -26,7 +26,7 @@ export interface ThreadFilter extends PeopleFilter {
   earliestFrom?: number;
 }
 
-/** Threads that are asked one by one for what their messages hold, before all messages are searched for it. */
+/** Threads that are asked one by one for what their messages are, before all messages are searched for it. */
 const NEAR_THREADS = 500;
 
 /** Threads with the newest message first, after a place in that order. */
@@ -39,15 +39,15 @@ export async function listThreadRows(
 ): Promise<ThreadRow[]> {
   const below = placeBelow(after ?? START, filter.latestBefore);
   const ask = ({ text, values }: Statement) => sql.fresh<ThreadRow>(text, values);
-  const keys = keysOf(filter);
-  if (keys.length === 0) {
+  if (keysOf(filter).length === 0 && !filter.folderIds) {
     const { text, values } = threadStatement(scope, filter, below, limit);
     const narrowed = Object.values(filter).some((value) => value !== undefined);
     return narrowed ? sql.fresh(text, values) : sql.rows(text, values);
   }
   // What is common fills a page out of the newest threads; what is rare is quickly found by the inverted index.
   const near = await ask(nearThreadsStatement(scope, filter, below, limit));
-  return near.length >= limit ? near : ask(foundThreadsStatement(scope, filter, below, limit));
+  if (near.length >= limit || !(await sql.fresh(...beyondNear(scope, filter, below))).length) return near;
+  return ask(foundThreadsStatement(scope, filter, below, limit));
 }
 
 /** Tsqueries for one message of a thread: whom it is from or to, or else what the thread's subject is made of. */
@@ -67,19 +67,36 @@ function threadStatement(scope: Scope, filter: ThreadFilter, below: Place, limit
   };
 }
 
+/**
+ * The newest threads, and of those that are narrowed by their own counts, which are indexed, the newest of these. Beyond
+ * them there is nothing, unless there is one after so many.
+ */
+function nearThreads(filter: ThreadFilter, limit: string): string {
+  return `SELECT * FROM threads t WHERE t.application_id = $1 AND t.grant_id = $2
+      AND (t.latest_date, t.id) < ($3::bigint, $4::text) ${countConditions(filter).join(' ')}
+    ORDER BY t.latest_date DESC, t.id DESC ${limit}`;
+}
+
+function beyondNear(scope: Scope, filter: ThreadFilter, below: Place): [string, unknown[]] {
+  const text = `SELECT 1 FROM (${nearThreads(filter, `OFFSET ${NEAR_THREADS} LIMIT 1`)}) AS t`;
+  return [text, [scope.applicationId, scope.grantId, below.date, below.id]];
+}
+
 /** Looks at the newest threads only. The function behind `@@` keeps the planner from searching all messages for each. */
 function nearThreadsStatement(scope: Scope, filter: ThreadFilter, below: Place, limit: number): Statement {
   const parameters = parametersFor(scope, below, limit);
   const conditions = threadConditions(filter, parameters);
-  const document = parameters.add(allOf(keysOf(filter)));
-  return {
-    text: `SELECT ${THREAD_COLUMNS} FROM (
-        SELECT * FROM threads t WHERE t.application_id = $1 AND t.grant_id = $2
-          AND (t.latest_date, t.id) < ($3::bigint, $4::text)
-        ORDER BY t.latest_date DESC, t.id DESC LIMIT ${NEAR_THREADS}) AS t
-      WHERE t.grant_id = $2 ${conditions} AND EXISTS (
+  const keys = keysOf(filter);
+  const matches =
+    keys.length === 0
+      ? ''
+      : `AND EXISTS (
         SELECT 1 FROM messages m JOIN message_search s ON s.grant_id = m.grant_id AND s.message_id = m.id
-        WHERE m.grant_id = $2 AND m.thread_id = t.id AND ts_match_vq(s.document, ${document}::tsquery))
+        WHERE m.grant_id = $2 AND m.thread_id = t.id
+          AND ts_match_vq(s.document, ${parameters.add(allOf(keys))}::tsquery))`;
+  return {
+    text: `SELECT ${THREAD_COLUMNS} FROM (${nearThreads(filter, `LIMIT ${NEAR_THREADS}`)}) AS t
+      WHERE t.grant_id = $2 ${conditions} ${matches}
       ORDER BY t.latest_date DESC, t.id DESC LIMIT $5`,
     values: parameters.values,
   };
@@ -87,12 +104,22 @@ function nearThreadsStatement(scope: Scope, filter: ThreadFilter, below: Place, 
 
 function foundThreadsStatement(scope: Scope, filter: ThreadFilter, below: Place, limit: number): Statement {
   const parameters = parametersFor(scope, below, limit);
-  const conditions = threadConditions(filter, parameters);
-  const document = parameters.add(allOf([...keysOf(filter), quoted(grantKey(scope.grantId))]));
+  const { folderIds, ...others } = filter;
+  const keys = keysOf(filter);
+  let found: string;
+  let conditions: string;
+  if (keys.length > 0) {
+    const document = parameters.add(allOf([...keys, quoted(grantKey(scope.grantId))]));
+    found = `message_search f WHERE f.grant_id = $2 AND f.document @@ ${document}::tsquery`;
+    conditions = threadConditions(filter, parameters);
+  } else {
+    found = `message_locations f WHERE f.grant_id = $2 AND f.folder_id = ANY(${parameters.add(folderIds)}::text[])`;
+    conditions = threadConditions(others, parameters);
+  }
   return {
     text: `SELECT ${THREAD_COLUMNS} FROM (
-        SELECT DISTINCT m.thread_id FROM message_search s JOIN messages m ON m.grant_id = s.grant_id AND m.id = s.message_id
-        WHERE s.grant_id = $2 AND s.document @@ ${document}::tsquery) AS f
+        SELECT DISTINCT m.thread_id FROM (SELECT f.message_id FROM ${found}) AS f
+        JOIN messages m ON m.grant_id = $2 AND m.id = f.message_id) AS f
       JOIN threads t ON t.grant_id = $2 AND t.id = f.thread_id
       WHERE t.application_id = $1 AND (t.latest_date, t.id) < ($3::bigint, $4::text) ${conditions}
       ORDER BY t.latest_date DESC, t.id DESC LIMIT $5`,
@@ -106,15 +133,20 @@ function parametersFor(scope: Scope, below: Place, limit: number): Parameters {
   return parameters;
 }
 
-/** What the row of a thread answers, as conditions on `t` that each begin with AND. */
-function threadConditions(filter: ThreadFilter, parameters: Parameters): string {
+/** Conditions on the counts of a thread; written out rather than as values, so that the partial indexes can serve them. */
+function countConditions({ unread, starred }: ThreadFilter): string[] {
   const conditions = ['AND t.message_count > 0'];
-  // Written out rather than as values, so that the partial indexes can serve them.
   const some = (count: string, wanted: boolean | undefined) => {
     if (wanted !== undefined) conditions.push(`AND t.${count} ${wanted ? '>' : '='} 0`);
   };
-  some('unread_count', filter.unread);
-  some('starred_count', filter.starred);
+  some('unread_count', unread);
+  some('starred_count', starred);
+  return conditions;
+}
+
+/** What the row of a thread answers, as conditions on `t` that each begin with AND. */
+function threadConditions(filter: ThreadFilter, parameters: Parameters): string {
+  const conditions = countConditions(filter);
   if (filter.hasAttachment !== undefined)
     conditions.push(`AND ${filter.hasAttachment ? '' : 'NOT '}t.has_attachments`);
   if (filter.latestAfter !== undefined)
@@ -128,11 +160,11 @@ function threadConditions(filter: ThreadFilter, parameters: Parameters): string 
       WHERE f.grant_id = $2 AND f.id = ANY(${parameters.add(filter.messageIds)}::text[]))`);
   if (filter.subject !== undefined)
     conditions.push(`AND position(lower(${parameters.add(filter.subject)}) IN lower(t.subject)) > 0`);
+  // OFFSET has the few messages of the thread looked at. Before there are statistics, as in a first sync, the planner
+  // would go through all mail of the folder for each thread.
   if (filter.folderIds)
-    conditions.push(`AND EXISTS (SELECT 1 FROM message_locations l
-      JOIN messages n ON n.grant_id = l.grant_id AND n.id = l.message_id
-      WHERE l.grant_id = $2 AND l.folder_id = ANY(${parameters.add(filter.folderIds)}::text[])
-        AND n.grant_id = $2 AND n.thread_id = t.id)`);
+    conditions.push(`AND EXISTS (SELECT 1 FROM messages n WHERE n.grant_id = $2 AND n.thread_id = t.id
+      AND n.folder_ids && ${parameters.add(filter.folderIds)}::text[] OFFSET 0)`);
   return conditions.join(' ');
 }
 
