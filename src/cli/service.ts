@@ -18,6 +18,7 @@ import { Chores } from '../sync/chores.ts';
 import type { SyncTimings } from '../sync/context.ts';
 import { type GrantSource, SyncEngine } from '../sync/engine.ts';
 import { ParsePool } from '../sync/parse-pool.ts';
+import { TableStatistics } from '../sync/table-statistics.ts';
 import type { Instance } from './instance.ts';
 
 /** The services of a running mailquay, composed once and handed to whoever serves them. */
@@ -61,6 +62,7 @@ export function composeServices(
       await db.engine((sql) => markGrantInvalid(sql, { ...key, secretVersion }));
     },
   };
+  const statistics = new TableStatistics(db, log);
   const engine = new SyncEngine({
     db,
     log,
@@ -71,7 +73,10 @@ export function composeServices(
     rawRetentionDays: config.rawRetentionDays,
     timings,
     metrics: {
-      stored: (n) => metrics.messagesStored.inc(n),
+      stored: (n) => {
+        metrics.messagesStored.inc(n);
+        statistics.stored();
+      },
       parked: (n) => metrics.messagesParked.inc(n),
       connected: (n) => metrics.grantsSyncing.set(n),
     },
@@ -116,10 +121,11 @@ export function composeServices(
       await listener.start();
       engine.start();
       chores.start();
+      statistics.start();
     },
     stop: async () => {
       await listener.stop();
-      await Promise.all([engine.stop(), chores.stop()]);
+      await Promise.all([engine.stop(), chores.stop(), statistics.stop()]);
       await Promise.all([parser.close(), cleaner.close()]);
     },
   };

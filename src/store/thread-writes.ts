@@ -104,22 +104,19 @@ export async function upsertThreadKeys(sql: Sql, scope: Scope, keys: Map<string,
 /** Sums threads up from their messages and deletes those without any; at most 500 messages each, so the cost is bounded. */
 export async function refreshThreads(sql: Sql, scope: Scope, ids: string[]): Promise<{ deleted: string[] }> {
   if (ids.length === 0) return { deleted: [] };
-  await sql.run(
-    `UPDATE threads t SET subject = s.subject, snippet = s.snippet, earliest_date = s.earliest, latest_date = s.latest,
-       latest_received_date = s.received, latest_sent_date = s.sent, message_count = s.messages, unread_count = s.unread,
-       starred_count = s.starred, has_attachments = s.attachments, has_drafts = s.drafts
-     FROM (
+  const deleted = await sql.rows<{ id: string }>(
+    `WITH s AS MATERIALIZED (
        SELECT thread_id, (array_agg(subject ORDER BY date, id))[1] AS subject, (array_agg(snippet ORDER BY date DESC, id DESC))[1] AS snippet,
          min(date) AS earliest, max(date) AS latest, max(date) FILTER (WHERE NOT sent) AS received, max(date) FILTER (WHERE sent) AS sent,
          count(*) AS messages, count(*) FILTER (WHERE unread) AS unread, count(*) FILTER (WHERE starred) AS starred,
          bool_or(has_attachment) AS attachments, bool_or(draft) AS drafts
        FROM messages WHERE grant_id = $1 AND thread_id = ANY($2::text[]) GROUP BY thread_id
-     ) s WHERE t.grant_id = $1 AND t.id = s.thread_id`,
-    [scope.grantId, ids],
-  );
-  const deleted = await sql.rows<{ id: string }>(
-    `DELETE FROM threads t WHERE t.grant_id = $1 AND t.id = ANY($2::text[])
-       AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.grant_id = $1 AND m.thread_id = t.id)
+     ), summed AS (
+     UPDATE threads t SET subject = s.subject, snippet = s.snippet, earliest_date = s.earliest, latest_date = s.latest,
+       latest_received_date = s.received, latest_sent_date = s.sent, message_count = s.messages, unread_count = s.unread,
+       starred_count = s.starred, has_attachments = s.attachments, has_drafts = s.drafts
+     FROM s WHERE t.grant_id = $1 AND t.id = s.thread_id)
+     DELETE FROM threads t WHERE t.grant_id = $1 AND t.id = ANY($2::text[]) AND t.id NOT IN (SELECT thread_id FROM s)
      RETURNING t.id`,
     [scope.grantId, ids],
   );

@@ -106,25 +106,30 @@ function foundThreadsStatement(scope: Scope, filter: ThreadFilter, below: Place,
   const parameters = parametersFor(scope, below, limit);
   const { folderIds, ...others } = filter;
   const keys = keysOf(filter);
-  let found: string;
-  let conditions: string;
-  if (keys.length > 0) {
-    const document = parameters.add(allOf([...keys, quoted(grantKey(scope.grantId))]));
-    found = `message_search f WHERE f.grant_id = $2 AND f.document @@ ${document}::tsquery`;
-    conditions = threadConditions(filter, parameters);
-  } else {
-    found = `message_locations f WHERE f.grant_id = $2 AND f.folder_id = ANY(${parameters.add(folderIds)}::text[])`;
-    conditions = threadConditions(others, parameters);
-  }
+  const conditions = threadConditions(keys.length > 0 ? filter : others, parameters);
+  const by =
+    keys.length > 0
+      ? foundByKeys(parameters.add(allOf([...keys, quoted(grantKey(scope.grantId))])))
+      : foundInFolders(parameters.add(folderIds));
   return {
-    text: `SELECT ${THREAD_COLUMNS} FROM (
-        SELECT DISTINCT m.thread_id FROM (SELECT f.message_id FROM ${found}) AS f
-        JOIN messages m ON m.grant_id = $2 AND m.id = f.message_id) AS f
+    text: `SELECT ${THREAD_COLUMNS} FROM (${by}) AS f
       JOIN threads t ON t.grant_id = $2 AND t.id = f.thread_id
       WHERE t.application_id = $1 AND (t.latest_date, t.id) < ($3::bigint, $4::text) ${conditions}
       ORDER BY t.latest_date DESC, t.id DESC LIMIT $5`,
     values: parameters.values,
   };
+}
+
+function foundByKeys(document: string): string {
+  return `SELECT DISTINCT m.thread_id FROM message_search s
+    JOIN messages m ON m.grant_id = s.grant_id AND m.id = s.message_id
+    WHERE s.grant_id = $2 AND s.document @@ ${document}::tsquery`;
+}
+
+function foundInFolders(folderIds: string): string {
+  return `SELECT DISTINCT m.thread_id FROM message_locations l
+    JOIN messages m ON m.grant_id = l.grant_id AND m.id = l.message_id
+    WHERE l.grant_id = $2 AND l.folder_id = ANY(${folderIds}::text[])`;
 }
 
 function parametersFor(scope: Scope, below: Place, limit: number): Parameters {
