@@ -283,6 +283,21 @@ export interface Found {
   uids: number[];
 }
 
+/** Where the newest copies of a folder lie, the highest UID first; also those that went, until that is settled. */
+export async function newestCopies(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  limit: number,
+): Promise<{ uidValidity: number; uid: number }[]> {
+  return sql.rows(
+    `SELECT uid_validity AS "uidValidity", uid FROM message_locations
+     WHERE application_id = $1 AND grant_id = $2 AND folder_id = $3
+     ORDER BY uid_validity DESC, uid DESC LIMIT $4`,
+    [scope.applicationId, scope.grantId, folderId, limit],
+  );
+}
+
 /** The messages whose copies lie there, each once. */
 export async function messagesAt(sql: Sql, scope: Scope, found: Found[]): Promise<string[]> {
   const places = found.flatMap(({ folderId, uidValidity, uids }) =>

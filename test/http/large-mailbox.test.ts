@@ -228,6 +228,18 @@ describe('a list of threads reads little', () => {
       FEW,
     ],
     [
+      'of a folder in which there is little',
+      () => ({ folderIds: [box.folders.projects] }),
+      (list) => list.some((m) => m.folder === 'projects'),
+      6_000,
+    ],
+    [
+      'of unread ones in a folder in which there is little',
+      () => ({ folderIds: [box.folders.projects], unread: true }),
+      (list) => list.some((m) => m.folder === 'projects') && list.some((m) => m.unread),
+      6_000,
+    ],
+    [
       'of somebody',
       () => ({ from: ['p7@x.example'] }),
       (list) => list.some((m) => m.from === 'p7@x.example'),

@@ -105,6 +105,25 @@ describeWithTestbed('native search', () => {
     expect(one.data.subject).toBe('Plan');
   });
 
+  test('query_imap knows what came and went a moment ago', async () => {
+    const list = async () => {
+      const { data } = await mailquay.nylas.messages.list({
+        identifier: grantId,
+        queryParams: { queryImap: true, in: [folders.Archive] } as object,
+      });
+      return data.map((message) => message.subject);
+    };
+    for (const n of [1, 2, 3]) {
+      await dovecot.append(USER, 'Archive', Buffer.from(`Subject: Just now ${n}\r\n\r\nx\r\n`));
+      expect(await list()).toHaveLength(n);
+    }
+    const client = await bareClient(dovecot, USER);
+    await client.mailboxOpen('Archive');
+    await client.messageDelete('2', {});
+    client.close();
+    expect((await list()).toSorted()).toEqual(['Just now 1', 'Just now 3']);
+  });
+
   test.each([
     ['search_query_native=hello', /^search_query_native: "hello" is no search key of IMAP/],
     ['search_query_native=', /^search_query_native: /],

@@ -51,6 +51,16 @@ describeWithTestbed('first sync', () => {
       expect(await eventsOf(checked, 'grant.imap_sync_completed')).toHaveLength(1);
     });
 
+    test('leaves the planner with statistics, long before autovacuum comes', async () => {
+      await eventually(async () => {
+        const rows = await mailquay.sql<{ table: string }>(
+          `SELECT relname::text AS table FROM pg_stat_user_tables
+           WHERE relname IN ('messages', 'threads', 'message_locations') AND last_analyze IS NOT NULL`,
+        );
+        expect(rows).toHaveLength(3);
+      }, 5_000);
+    });
+
     test('the SDK pages through all messages, newest first, each once', async () => {
       const seen: { id: string; date: number }[] = [];
       const pages = mailquay.nylas.messages.list({

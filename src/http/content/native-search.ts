@@ -1,4 +1,5 @@
 import { invalidRequest } from '../../platform/errors.ts';
+import { bringInStep } from '../../search/in-step.ts';
 import { type SearchContext, searchNative } from '../../search/native.ts';
 import type { Sql } from '../../store/database.ts';
 import type { Scope } from '../../store/scope.ts';
@@ -13,7 +14,8 @@ interface NativeQuery {
 }
 
 /**
- * The ids that the provider finds; undefined when it is not asked. Refuses combinations that the contract does not
+ * The ids that the provider finds; undefined when it is not asked for any. With `query_imap` the folder is first brought
+ * in step with the server. Refuses combinations that the contract does not
  * have (1.5, 5.2) and folders that are none before anybody is dialled.
  */
 export async function foundByProvider(
@@ -29,11 +31,12 @@ export async function foundByProvider(
     const other = native !== undefined ? 'search_query_native' : 'query_imap';
     throw invalidRequest('metadata_pair', `cannot be combined with ${other}`);
   }
-  if (native === undefined) return undefined;
+  if (native === undefined && !query.query_imap) return undefined;
   const scope = await inGrant(async (sql, grant): Promise<Scope> => {
     const found = { applicationId, grantId: grant.id };
     if (query.in) await checkFolders(sql, found, query.in);
     return found;
   });
-  return searchNative(search, scope, native, query.in ?? null);
+  if (query.query_imap) await bringInStep(search, scope, query.in?.[0] as string);
+  return native === undefined ? undefined : searchNative(search, scope, native, query.in ?? null);
 }

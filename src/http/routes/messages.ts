@@ -37,7 +37,10 @@ const ListQuery = Type.Object({
   q: SearchText(),
   search_query_native: NativeText(),
   query_imap: Type.Optional(
-    Type.Boolean({ description: 'Needs one folder in `in`, and `folders` names only that one' }),
+    Type.Boolean({
+      description:
+        'Asks the mail server first, so that what came or went just now counts. Needs one folder in `in`, and `folders` names only that one',
+    }),
   ),
 });
 
@@ -60,7 +63,7 @@ export function messageRoutes({ cursors, originals, search: native }: ReadParts)
       response: Type.Union([Page(Message), Page(RawMessage)]),
       errors: [422, 503, 504],
       differs:
-        '`query_imap` lists what the store has of the folder, which is all of it and not the last 90 days; `metadata_pair` goes together with other filters; `q` is a full text search of our own.',
+        '`query_imap` asks the server what is new in the folder, waits for it, and lists the folder whole, not its last 90 days; `metadata_pair` goes together with other filters; `q` is a full text search of our own.',
       async handle({ query, principal, inGrant }) {
         const ids = await foundByProvider(native, query, inGrant, principal.applicationId);
         const filter = { ...toFilter(query), ids };

@@ -48,19 +48,21 @@ export function filenameOf(leaf: Leaf, disposition: Disposition): string | null 
   return name === null ? null : safeFilename(name);
 }
 
-/** Characters that change what a name seems to be: controls, separators, bidi marks, zero widths. */
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f/\\\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+/** Characters that change what a name seems to be: controls, bidi marks, zero widths. */
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 
 /**
- * A name that is one path element and reads as it is: separators and controls gone, no leading dots of a
- * path, at most MAX_FILENAME characters with the extension kept. Null when nothing is left.
+ * A name that is one path element and reads as it is: controls gone, the elements of a path joined by `_` without those
+ * that lead upwards, at most MAX_FILENAME characters with the extension kept. Null when nothing is left.
  */
 function safeFilename(name: string): string | null {
-  const base = name.replace(/[/\\]+/g, '/').replace(/(^|\/)\.{1,2}(?=\/|$)/g, '');
-  const flat = base
+  const flat = name
     .toWellFormed()
     .replace(/[\r\n\t]+/g, ' ')
     .replace(UNSAFE, '')
+    .split(/[/\\]+/)
+    .filter((element) => !['', '.', '..'].includes(element.trim()))
+    .join('_')
     .trim();
   if (flat.length === 0 || /^\.+$/.test(flat)) return null;
   if (flat.length <= MAX_FILENAME) return flat;
