@@ -121,9 +121,13 @@ export async function connect(
   throw lastError ?? new ProviderError('network', `No address of ${settings.imap_host} could be dialled.`);
 }
 
+/** The library rejects what waits on a connection that closes, in words of its own; it is given this long for it, in ms. */
+const CLOSE_GRACE_MS = 50;
+
 /**
  * Runs one command with a wall-clock limit of our own: imapflow's socket timeout does not fire while
- * bytes keep dripping. On timeout or abort the connection is closed, since its state is unknown.
+ * bytes keep dripping. On timeout or abort the connection is closed, since its state is unknown. When it closes, the
+ * command has failed: one that the library was about to send at that moment it would let wait for ever.
  */
 export async function withDeadline<T>(
   client: ImapFlow,
@@ -133,8 +137,12 @@ export async function withDeadline<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
+  if ((client as unknown as ImapHooks).isClosed)
+    throw new ProviderError('network', 'The connection is closed.', { code: 'NoConnection' });
   let timer: NodeJS.Timeout | undefined;
+  let grace: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;
+  let onClose: (() => void) | undefined;
   const ended = new Promise<never>((_, reject) => {
     const end = (error: unknown) => {
       client.close();
@@ -151,6 +159,11 @@ export async function withDeadline<T>(
     );
     onAbort = () => end(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
+    onClose = () => {
+      const words = client.byeReason || 'The server closed the connection.';
+      grace = setTimeout(() => reject(new ProviderError('network', words)), CLOSE_GRACE_MS);
+    };
+    client.once('close', onClose);
   });
   ended.catch(() => {});
   try {
@@ -160,6 +173,8 @@ export async function withDeadline<T>(
     throw toProviderError(error);
   } finally {
     clearTimeout(timer);
+    clearTimeout(grace);
+    if (onClose) client.off('close', onClose);
     if (onAbort) signal.removeEventListener('abort', onAbort);
   }
 }
@@ -179,6 +194,7 @@ export interface UntaggedResponse {
 
 /** The part of imapflow's connection that we hook into. */
 export interface ImapHooks {
+  isClosed: boolean;
   untaggedHandlers: Record<string, ((untagged: UntaggedResponse) => Promise<void>) | null>;
   exec(
     command: string,

@@ -18,6 +18,8 @@ export class Watcher {
   /** The connection was needed for work. */
   givenUp = false;
   readonly #client: ImapFlow;
+  /** Rejects when the connection ends. */
+  readonly #broken: Promise<never>;
   readonly #timings: ImapTimings;
   readonly #onHint: (hint: Hint) => void;
   readonly #signal: AbortSignal;
@@ -34,6 +36,7 @@ export class Watcher {
     signal: AbortSignal,
   ) {
     this.#client = client;
+    this.#broken = connectionEnd(client);
     this.#timings = timings;
     this.path = path;
     this.#onHint = onHint;
@@ -43,7 +46,6 @@ export class Watcher {
   /** Watches until the signal aborts or the connection ends; always throws. */
   async run(onReady: () => void): Promise<void> {
     const client = this.#client;
-    const broken = connectionEnd(client);
     const stop = () => client.close();
     this.#signal.addEventListener('abort', stop, { once: true });
     try {
@@ -62,7 +64,7 @@ export class Watcher {
         if (this.#borrowers > 0) continue;
         this.#idling = true;
         try {
-          await Promise.race([client.idle(), broken]);
+          await Promise.race([client.idle(), this.#broken]);
         } finally {
           this.#idling = false;
         }
@@ -152,7 +154,8 @@ export class Watcher {
   async #endIdle(): Promise<void> {
     const hooks = this.#client as unknown as ImapHooks;
     while (this.#idling && this.#client.usable) {
-      if (typeof hooks.preCheck === 'function') await hooks.preCheck().catch(() => {});
+      if (typeof hooks.preCheck === 'function')
+        await Promise.race([hooks.preCheck(), this.#broken]).catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, IDLE_STEP_MS));
     }
   }
