@@ -27,6 +27,7 @@ export class Child {
     this.#process = spawn(process.execPath, [MAIN, 'start'], {
       env: {
         PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         DATABASE_URL: databaseUrl,
         MAILQUAY_DATA_DIR: this.#dataDir,
         MAILQUAY_PORT: '0',

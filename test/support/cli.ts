@@ -95,8 +95,7 @@ export class CliHome {
       PATH: process.env.PATH ?? '',
       HOME: this.directory,
       TMPDIR: tmpdir(),
-      // Many short processes read the same sources.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'mailquay-compile-cache'),
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '',
       MAILQUAY_PORT: '0',
       MAILQUAY_DATA_DIR: this.dataDir,
       MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'true',

@@ -40,6 +40,8 @@ export interface TestMailquay {
   sql<T>(text: string, values?: unknown[]): Promise<T[]>;
   /** Waits until the first sync of a grant is complete. */
   synced(grantId: string, ms?: number): Promise<void>;
+  /** Ends the back-off of a grant, as time would: after many failures in a row it may be minutes. */
+  retryNow(grantId: string): Promise<void>;
   /** Stops it and starts it again on the same data; `meanwhile` happens while it is down. */
   restart(meanwhile?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
@@ -137,6 +139,9 @@ export async function startMailquay(
         if (row?.phase !== 'live')
           throw new Error(`the first sync is not complete (${row?.phase ?? 'not begun'})`);
       }, ms),
+    retryNow: async (grantId) => {
+      await self.sql('UPDATE leases SET not_before = NULL WHERE grant_id = $1 RETURNING 1', [grantId]);
+    },
     restart: async (meanwhile) => {
       await self.server.stop();
       await meanwhile?.();

@@ -24,7 +24,7 @@ const ROUND_MS = 60_000;
 const SERVERS: [name: string, capabilities: string | undefined, form?: 'long'][] = [
   ['everything', undefined],
   ['no CONDSTORE', capabilitiesWithout('CONDSTORE', 'QRESYNC')],
-  ['no QRESYNC', capabilitiesWithout('QRESYNC')],
+  ['no QRESYNC', capabilitiesWithout('QRESYNC'), 'long'],
   ['no MOVE and no UIDPLUS', capabilitiesWithout('MOVE', 'UIDPLUS')],
   ['no IDLE', capabilitiesWithout('IDLE', 'NOTIFY'), 'long'],
   ['no NOTIFY', capabilitiesWithout('NOTIFY'), 'long'],
