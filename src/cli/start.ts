@@ -68,6 +68,7 @@ export async function startServer(
       metrics: services.metrics,
       authenticator: services.authenticator,
       rateLimits: config.rateLimits,
+      alone: config.databaseUrl === null,
       routes: await routesOf(instance, services),
     });
     await listen(app, config);

@@ -7,13 +7,13 @@ import {
   insertGrant,
   lockGrantByEmail,
   newGrantId,
-  reauthenticateGrant,
 } from '../store/grants.ts';
 import type { ConnectContext } from './context.ts';
 import { Fields } from './fields.ts';
 import { writeGrantEvent } from './grant-events.ts';
 import { sealGrantSecret } from './grant-secret.ts';
 import { type ImapRequest, readImapRequest } from './imap-request.ts';
+import { reauthenticate } from './reauthenticate.ts';
 import { verifyLogins } from './verify-login.ts';
 
 /** Who asked, as far as the HTTP request tells. */
@@ -113,7 +113,7 @@ async function storeGrant(
     const secret = await sealGrantSecret(sql, ctx.secrets, { applicationId, grantId: id }, request.secret);
     const authenticated = { ...record, email: request.email, settings: request.settings, secret };
     if (existing) {
-      const grant = await reauthenticateGrant(sql, { applicationId, id }, authenticated);
+      const grant = await reauthenticate(sql, existing, authenticated);
       await writeGrantEvent(sql, 'reauthenticated', grant);
       return grant;
     }

@@ -8,7 +8,6 @@ import {
   invalidateGrant,
   listGrants as listStored,
   lockGrant,
-  reauthenticateGrant,
   softDeleteGrant,
   updateGrantRecord,
 } from '../store/grants.ts';
@@ -19,6 +18,7 @@ import { Fields } from './fields.ts';
 import { writeGrantEvent } from './grant-events.ts';
 import { sealGrantSecret } from './grant-secret.ts';
 import { readImapRequest } from './imap-request.ts';
+import { reauthenticate } from './reauthenticate.ts';
 import { verifyLogins } from './verify-login.ts';
 
 /** A page of an application's grants. */
@@ -73,21 +73,17 @@ export async function updateGrant(
     const current = await lockGrant(sql, applicationId, id);
     if (!current) throw notFound();
     const secret = await sealGrantSecret(sql, ctx.secrets, { applicationId, grantId: id }, request.secret);
-    const updated = await reauthenticateGrant(
-      sql,
-      { applicationId, id },
-      {
-        provider: current.provider,
-        email: current.email,
-        name: record.name ?? null,
-        scope: record.scope ?? current.scope,
-        state: current.state,
-        ip: current.ip,
-        userAgent: current.userAgent,
-        settings: request.settings,
-        secret,
-      },
-    );
+    const updated = await reauthenticate(sql, current, {
+      provider: current.provider,
+      email: current.email,
+      name: record.name ?? null,
+      scope: record.scope ?? current.scope,
+      state: current.state,
+      ip: current.ip,
+      userAgent: current.userAgent,
+      settings: request.settings,
+      secret,
+    });
     await writeGrantEvent(sql, current.status === 'invalid' ? 'reauthenticated' : 'updated', updated);
     return updated;
   });

@@ -23,7 +23,8 @@ afterAll(async () => {
 const minutely = (count: number) => ({ count, seconds: 60 });
 
 /** As a process of its own would have it: nothing in common but the database. */
-const twoProcesses = () => [new RateLimiter(test.db), new RateLimiter(other)] as const;
+const twoProcesses = (options = {}) =>
+  [new RateLimiter(test.db, options), new RateLimiter(other, options)] as const;
 
 /** How many of so many at once are let through; the others must be told when to come again. */
 async function through(limiter: RateLimiter, times: number, bucket: string, count: number): Promise<number> {
@@ -63,8 +64,18 @@ it('refuses nobody while it holds permits, however the requests come', async () 
   }
 });
 
-it('leaves no more idle in a process than that has used', async () => {
-  const [a, b] = twoProcesses();
+it('lets everybody through who stays within the limit, whichever process is asked', async () => {
+  for (const share of [2, 10]) {
+    const [a, b] = twoProcesses();
+    let refused = 0;
+    for (let i = 0; i < 200; i++)
+      refused += 1 - (await through(i % share === 0 ? b : a, 1, `within ${share}`, 200));
+    expect(refused).toBe(0);
+  }
+});
+
+it('leaves no more idle in a process than that has used, should it not be alone after all', async () => {
+  const [a, b] = twoProcesses({ alone: true });
   let fromA = 0;
   for (let i = 0; i < 10; i++) fromA += await through(a, 1, 'uneven', 200);
   expect(fromA).toBe(10);
@@ -122,7 +133,7 @@ it('asks the database seldom for many requests', async () => {
       return test.db.engine(work);
     },
   } as Database;
-  const limiter = new RateLimiter(counting);
+  const limiter = new RateLimiter(counting, { alone: true });
   for (let i = 0; i < 1_000; i++) await limiter.take(app, 'seldom', minutely(1_000_000));
   expect(asked).toBeLessThan(20);
 });

@@ -8,7 +8,7 @@ export interface Limit {
   seconds: number;
 }
 
-/** Of what all processes have left, one takes at most this part ahead of need. */
+/** Of what is left, a process that is alone takes at most this part ahead of need. */
 const SPARE_SHARE = 1 / 8;
 /** Windows that this process remembers before it looks for ones that have ended. */
 const SWEEP_AT = 10_000;
@@ -34,21 +34,26 @@ interface Window {
 }
 
 /**
- * Counts requests in windows that all processes share, exactly: never more than the limit is let through in one. A
- * window begins with a request. Permits are taken from the database one by one at first and ahead of need as a process
- * uses more, so that many requests cost few statements and few permits lie idle where they are not needed. One
- * statement at a time serves everybody who waits.
+ * Counts requests in windows that all processes share, exactly: in one window the limit is let through, and no more. A
+ * window begins with a request. One statement at a time serves everybody who waits. A process that is alone on its
+ * database takes permits ahead of need as it uses more, so that many requests cost few statements; beside others it
+ * does not, since what lies idle here would be refused there.
  */
 export class RateLimiter {
   readonly #db: Database;
+  readonly #alone: boolean;
   readonly #now: () => number;
   readonly #windows = new Map<string, Window>();
   readonly #waiting = new Set<Window>();
   #asking = false;
   #forgetAt = 0;
 
-  constructor(db: Database, now: () => number = () => performance.now()) {
+  constructor(
+    db: Database,
+    { alone = false, now = () => performance.now() }: { alone?: boolean; now?: () => number } = {},
+  ) {
     this.#db = db;
+    this.#alone = alone;
     this.#now = now;
   }
 
@@ -88,7 +93,9 @@ export class RateLimiter {
     // Whoever comes within this turn of the event loop goes along.
     await new Promise(setImmediate);
     while (this.#waiting.size > 0) {
-      const asked = new Map([...this.#waiting].map((window) => [keyOf(window), { window, ...want(window) }]));
+      const asked = new Map(
+        [...this.#waiting].map((window) => [keyOf(window), { window, ...this.#want(window) }]),
+      );
       this.#waiting.clear();
       const requests = [...asked.entries()]
         .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -133,6 +140,14 @@ export class RateLimiter {
     for (const waiter of waiting.slice(through)) waiter.reject(tooMany(window.endsAt - this.#now()));
   }
 
+  /** Everybody who waits, and no more ahead of them than this process has used so far. */
+  #want(window: Window): Omit<Asked, 'window'> {
+    const waiting = window.waiting.splice(0);
+    window.asked = true;
+    const spare = this.#alone ? Math.min(window.used, Math.floor(window.left * SPARE_SHARE)) : 0;
+    return { waiting, wanted: waiting.length + spare };
+  }
+
   #sweep(): void {
     const now = this.#now();
     for (const [key, window] of this.#windows) {
@@ -149,14 +164,6 @@ interface Asked {
   window: Window;
   wanted: number;
   waiting: PromiseWithResolvers<void>[];
-}
-
-/** Everybody who waits, and no more ahead of them than this process has used so far. */
-function want(window: Window): Omit<Asked, 'window'> {
-  const waiting = window.waiting.splice(0);
-  window.asked = true;
-  const spare = Math.min(window.used, Math.floor(window.left * SPARE_SHARE));
-  return { waiting, wanted: waiting.length + spare };
 }
 
 function keyOf({ applicationId, bucket }: { applicationId: string; bucket: string }): string {

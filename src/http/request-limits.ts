@@ -16,10 +16,10 @@ export class RequestLimits {
   readonly #limiter: RateLimiter;
   readonly #buckets = new Map<string, { bucket: string; until: number }>();
 
-  constructor(db: Database, limits: RateLimits) {
+  constructor(db: Database, limits: RateLimits, alone: boolean) {
     this.#db = db;
     this.#limits = limits;
-    this.#limiter = new RateLimiter(db);
+    this.#limiter = new RateLimiter(db, { alone });
   }
 
   /** Throws a 429 when there is none. Requests about mailboxes count for the grant, all others for the application. */

@@ -25,6 +25,8 @@ export interface ServerParts {
   authenticator: Authenticator;
   /** Without them nothing is limited. */
   rateLimits?: RateLimits;
+  /** No other process serves requests on this database. */
+  alone?: boolean;
   /** Every route of every resource, see routes/. */
   routes: Route[];
   /** Shorter times are for tests. */
@@ -122,7 +124,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
   const keepers = {
     db: parts.db,
     authenticator: parts.authenticator,
-    limits: parts.rateLimits ? new RequestLimits(parts.db, parts.rateLimits) : null,
+    limits: parts.rateLimits ? new RequestLimits(parts.db, parts.rateLimits, parts.alone ?? false) : null,
   };
   for (const route of parts.routes) registerRoute(app, route, keepers);
   const notYet = notYetAmong(parts.routes);

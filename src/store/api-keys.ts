@@ -15,9 +15,9 @@ export interface ApiKey {
 }
 
 const COLUMNS = `id, application_id AS "applicationId", name, last4,
-  extract(epoch FROM created_at)::bigint AS "createdAt",
-  extract(epoch FROM expires_at)::bigint AS "expiresAt",
-  extract(epoch FROM revoked_at)::bigint AS "revokedAt"`;
+  floor(extract(epoch FROM created_at))::bigint AS "createdAt",
+  floor(extract(epoch FROM expires_at))::bigint AS "expiresAt",
+  floor(extract(epoch FROM revoked_at))::bigint AS "revokedAt"`;
 
 /** 256 bits: beyond guessing, so a plain SHA-256 is enough to keep it. */
 const KEY_BYTES = 32;

@@ -17,7 +17,7 @@ export interface Application {
 
 const COLUMNS = `id, name, region, environment, branding, hosted_authentication AS "hostedAuthentication",
   idp_settings AS "idpSettings", domain,
-  extract(epoch FROM created_at)::bigint AS "createdAt", extract(epoch FROM updated_at)::bigint AS "updatedAt"`;
+  floor(extract(epoch FROM created_at))::bigint AS "createdAt", floor(extract(epoch FROM updated_at))::bigint AS "updatedAt"`;
 
 export async function insertApplication(sql: Sql, name: string): Promise<Application> {
   const [row] = await sql.rows<Application>(

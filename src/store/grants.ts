@@ -25,7 +25,7 @@ export interface Grant {
 
 const COLUMNS = `id, application_id AS "applicationId", provider, email, name, scope, status, state, ip,
   user_agent AS "userAgent", provider_user_id AS "providerUserId", settings, secret_version AS "secretVersion",
-  extract(epoch FROM created_at)::bigint AS "createdAt", extract(epoch FROM updated_at)::bigint AS "updatedAt"`;
+  floor(extract(epoch FROM created_at))::bigint AS "createdAt", floor(extract(epoch FROM updated_at))::bigint AS "updatedAt"`;
 
 /** What an authentication brings. `secret` is encrypted for this row: `seal` with the id of `reserveGrant`. */
 export interface AuthenticatedGrant {

@@ -104,12 +104,13 @@ export interface Candidate {
 export async function findCandidates(
   sql: Sql,
   scope: Scope,
-  keys: { fingerprints: Buffer[]; headerDigests: Buffer[]; remoteIds: string[] },
+  keys: { fingerprints: Buffer[]; headerDigests: Buffer[]; remoteIds: string[]; ids?: string[] },
 ): Promise<Candidate[]> {
   const rows = await sql.rows<Candidate>(
     `WITH found AS (
        SELECT id FROM messages WHERE grant_id = $1 AND fingerprint = ANY($2::bytea[])
        UNION SELECT id FROM messages WHERE grant_id = $1 AND remote_id = ANY($3::text[])
+       UNION SELECT id FROM messages WHERE grant_id = $1 AND id = ANY($5::text[])
        UNION SELECT m.id FROM unnest($4::bytea[]) AS d (digest) JOIN messages m
          ON m.grant_id = $1 AND m.fingerprint >= d.digest AND m.fingerprint <= d.digest || decode('ffffffffffffffffffffffffffffffff', 'hex')
      )
@@ -117,7 +118,7 @@ export async function findCandidates(
        coalesce((SELECT json_agg(json_build_object('folderId', l.folder_id, 'uidValidity', l.uid_validity, 'uid', l.uid,
          'gone', l.gone_at IS NOT NULL)) FROM message_locations l WHERE l.grant_id = $1 AND l.message_id = m.id), '[]') AS locations
      FROM found JOIN messages m ON m.grant_id = $1 AND m.id = found.id`,
-    [scope.grantId, keys.fingerprints, keys.remoteIds, keys.headerDigests],
+    [scope.grantId, keys.fingerprints, keys.remoteIds, keys.headerDigests, keys.ids ?? []],
   );
   return rows;
 }

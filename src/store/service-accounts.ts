@@ -14,7 +14,7 @@ export interface ServiceAccount {
 }
 
 const COLUMNS = `id, application_id AS "applicationId", name, public_key AS "publicKey",
-  extract(epoch FROM created_at)::bigint AS "createdAt", extract(epoch FROM revoked_at)::bigint AS "revokedAt"`;
+  floor(extract(epoch FROM created_at))::bigint AS "createdAt", floor(extract(epoch FROM revoked_at))::bigint AS "revokedAt"`;
 
 export async function insertServiceAccount(
   sql: Sql,

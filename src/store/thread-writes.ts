@@ -107,7 +107,7 @@ export async function refreshThreads(sql: Sql, scope: Scope, ids: string[]): Pro
   const deleted = await sql.rows<{ id: string }>(
     `WITH s AS MATERIALIZED (
        SELECT thread_id, (array_agg(subject ORDER BY date, id))[1] AS subject, (array_agg(snippet ORDER BY date DESC, id DESC))[1] AS snippet,
-         min(date) AS earliest, max(date) AS latest, max(date) FILTER (WHERE NOT sent) AS received, max(date) FILTER (WHERE sent) AS sent,
+         min(date) AS earliest, max(date) AS latest, max(date) FILTER (WHERE NOT sent AND NOT draft) AS received, max(date) FILTER (WHERE sent AND NOT draft) AS sent,
          count(*) AS messages, count(*) FILTER (WHERE unread) AS unread, count(*) FILTER (WHERE starred) AS starred,
          bool_or(has_attachment) AS attachments, bool_or(draft) AS drafts
        FROM messages WHERE grant_id = $1 AND thread_id = ANY($2::text[]) GROUP BY thread_id

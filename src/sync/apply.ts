@@ -23,6 +23,7 @@ import type { Scope } from '../store/scope.ts';
 import { attachmentRows } from './attachments.ts';
 import {
   liesElsewhere,
+  likelyIds,
   Matcher,
   placeholderFingerprint,
   RivalsHere,
@@ -97,6 +98,9 @@ export async function applyArrivals(
         fingerprints: fresh.map((a) => Buffer.from(a.mail.fingerprint)),
         headerDigests: [],
         remoteIds: fresh.flatMap((a) => a.remoteId ?? []),
+        ids: fresh.flatMap((a) =>
+          likelyIds(scope.grantId, { remoteId: a.remoteId, fingerprint: Buffer.from(a.mail.fingerprint) }),
+        ),
       }),
     );
     if (!rivalsAsked) {

@@ -45,12 +45,14 @@ export class Matcher {
   readonly #place: Place;
   readonly #byKey = new Map<string, Candidate[]>();
   readonly #taken = new Set<string>();
+  readonly #known: Set<string>;
   /** Where the search for a free ordinal goes on, by key: a thousand equal mails must not cost a million tries. */
   readonly #ordinals = new Map<string, number>();
 
   constructor(grantId: string, place: Place, candidates: Candidate[]) {
     this.#grantId = grantId;
     this.#place = place;
+    this.#known = new Set(candidates.map((c) => c.id));
     for (const candidate of candidates) {
       this.#add(keyOf(candidate), candidate);
       // A message stored before the server gave stable ids is still found by content.
@@ -93,7 +95,7 @@ export class Matcher {
     }
     const key = keyOf(identity);
     const same = this.#byKey.get(key) ?? [];
-    const { id, ordinal } = this.#freeId(key, same);
+    const { id, ordinal } = this.#freeId(key, same.length);
     this.#ordinals.set(key, ordinal + 1);
     this.#taken.add(id);
     return { id, existing: null };
@@ -113,11 +115,10 @@ export class Matcher {
     );
   }
 
-  #freeId(key: string, same: Candidate[]): { id: string; ordinal: number } {
-    const used = new Set(same.map((c) => c.id));
-    for (let ordinal = this.#ordinals.get(key) ?? same.length; ; ordinal += 1) {
+  #freeId(key: string, same: number): { id: string; ordinal: number } {
+    for (let ordinal = this.#ordinals.get(key) ?? same; ; ordinal += 1) {
       const id = messageIdOf(this.#grantId, key, ordinal);
-      if (!used.has(id) && !this.#taken.has(id)) return { id, ordinal };
+      if (!this.#known.has(id) && !this.#taken.has(id)) return { id, ordinal };
     }
   }
 
@@ -156,6 +157,15 @@ export function matchByHeader(
 /** The fingerprint of a placeholder is its place: it is taken for no other mail, and known again when the mail comes. */
 export function placeholderFingerprint(place: Place, uid: number): Buffer {
   return createHash('sha256').update(`placeholder\0${place.folderId}\0${place.uidValidity}\0${uid}`).digest();
+}
+
+/**
+ * The ids that a mail with a stable id of the provider would get. Another mail may have one of them: one from an account
+ * that the grant has left, whose provider counted alike.
+ */
+export function likelyIds(grantId: string, { remoteId, fingerprint }: Identity): string[] {
+  if (!remoteId) return [];
+  return [0, 1].map((ordinal) => messageIdOf(grantId, keyOf({ remoteId, fingerprint }), ordinal));
 }
 
 function sameRemote(stored: string | null, given: string | null): boolean {
