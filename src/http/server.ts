@@ -10,6 +10,7 @@ import type { Authenticator } from './auth.ts';
 import { acceptsGzip, compressed } from './compress.ts';
 import { answerOnSocket, asApiError, errorAnswer, refusal } from './failures.ts';
 import { parseJsonBody } from './json-body.ts';
+import { readOn } from './late-body.ts';
 import { type NotYet, notYetAmong } from './not-yet.ts';
 import { registerNotYet } from './register-not-yet.ts';
 import { registerRoute } from './register-route.ts';
@@ -184,6 +185,7 @@ function sendError(reply: FastifyReply, error: unknown, log: Log): void {
     log.error({ requestId: reply.request.id, name, code, where }, 'unexpected error in a request');
   }
   if (known?.retryAfterSeconds !== undefined) reply.header('retry-after', String(known.retryAfterSeconds));
+  if (known?.status === 413) readOn(reply);
   reply
     .code(known?.status ?? 500)
     .header('content-type', 'application/json; charset=utf-8')

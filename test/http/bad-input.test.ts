@@ -247,6 +247,14 @@ describe('bodies', () => {
     expect(error.type).toBe(type);
   });
 
+  it('of any size are answered so that a client that is still sending reads it', async () => {
+    const body = `{"name":"${'x'.repeat(45_000_000)}"}`;
+    for (let i = 0; i < 3; i += 1) {
+      const { error } = await refused('/test/echo', 413, post(body));
+      expect(error.type).toBe('api.payload_too_large');
+    }
+  });
+
   it('name the field at fault', async () => {
     const message = async (body: string) => (await refused('/test/echo', 400, post(body))).error.message;
     expect(await message('{}')).toMatch(/^name: is required/);

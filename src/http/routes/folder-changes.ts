@@ -52,7 +52,8 @@ export function folderChangeRoutes({ changes }: { changes: ChangeContext }): Rou
       path: '/v3/grants/:grant_id/folders/:id',
       summary: 'Delete a folder and the messages in it',
       tag: 'Folders',
-      differs: 'A folder that has others below it is refused, and so is a system folder.',
+      differs:
+        'Messages that lie nowhere else are removed with it for good, not moved to Trash. A folder that has others below it is refused, and so is a system folder.',
       response: Done,
       async handle({ params, grantScope }) {
         const scope = await grantScope();
