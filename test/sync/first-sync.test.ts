@@ -61,6 +61,22 @@ describeWithTestbed('first sync', () => {
       }, 5_000);
     });
 
+    test('a thread of drafts has been neither received nor sent', async () => {
+      const identifier = checked.grantId;
+      const folders = (await mailquay.nylas.folders.list({ identifier })).data;
+      const drafts = folders.find(({ name }) => name === 'Drafts')?.id as string;
+      const { data } = await mailquay.nylas.threads.list({
+        identifier,
+        queryParams: { in: [drafts], limit: 200 },
+      });
+      const only = data.filter(({ messageIds }) => messageIds.length === 0);
+      expect(only.length).toBeGreaterThan(0);
+      for (const thread of only) {
+        expect(thread.latestMessageReceivedDate).toBeUndefined();
+        expect(thread.latestMessageSentDate).toBeUndefined();
+      }
+    });
+
     test('the SDK pages through all messages, newest first, each once', async () => {
       const seen: { id: string; date: number }[] = [];
       const pages = mailquay.nylas.messages.list({
