@@ -12,7 +12,7 @@ import { databaseTests, startSystemPostgres } from './system-postgres.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const SYSTEM_POSTGRES = '--system-postgres';
-/** Requests of the fuzz in CI: the run on Debian's PostgreSQL sends them, the one before it a quarter as many. */
+/** Requests of the fuzz in CI: the run on Debian's PostgreSQL sends them, the one before it a part of them. */
 const CI_FUZZ_REQUESTS = '20000';
 
 /** Results of single tests, as in the last line. */

@@ -59,7 +59,7 @@ describeWithTestbed('connections cut at random bytes', () => {
       proxy.clear();
     }
     expect(cuts).toBeGreaterThan(5);
-    await mailquay.retryNow(grantId);
+    await mailquay.recovered(grantId);
     await expectInStep({ mailquay, dovecot, user, grantId }, { ms: 170_000 });
     await mailquay.synced(grantId);
     await soon(async () => {
@@ -80,6 +80,7 @@ describeWithTestbed('connections cut at random bytes', () => {
     proxy.cutAfter(60_000, 'down', { times: 1_000 });
     const grantId = await mailquay.connect({ ...dovecot.user(person), port: proxy.port });
     await soon(async () => {
+      await mailquay.retryNow(grantId);
       const [row] = await mailquay.sql<{ count: number }>(
         'SELECT count(*) AS count FROM messages WHERE grant_id = $1 AND parse_error IS NULL',
         [grantId],
@@ -87,7 +88,7 @@ describeWithTestbed('connections cut at random bytes', () => {
       expect(row?.count).toBeGreaterThan(40);
     });
     proxy.clear();
-    await mailquay.retryNow(grantId);
+    await mailquay.recovered(grantId);
     await expectInStep({ mailquay, dovecot, user: person, grantId });
   });
 });

@@ -110,7 +110,7 @@ describe('a hostile server', () => {
     // When it comes to its senses, it is in step again.
     server.clearHooks();
     server.cutAll();
-    await mailquay.retryNow(grantId);
+    await mailquay.recovered(grantId);
     await expectLike(mailquay, grantId, server);
   });
 });

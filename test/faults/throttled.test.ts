@@ -54,7 +54,7 @@ describe.concurrent('refusals', { timeout: 240_000 }, () => {
     expect(await syncState(mailquay, grantId)).toMatchObject({ status: 'valid', lastError: 'busy' });
     server.clearHooks();
     server.deliver('INBOX', mail('after'));
-    await mailquay.retryNow(grantId);
+    await mailquay.recovered(grantId);
     await expectLike(mailquay, grantId, server);
     await soon(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0));
   });
@@ -84,7 +84,7 @@ describe.concurrent('refusals', { timeout: 240_000 }, () => {
     await soon(async () => expect((await syncState(mailquay, grantId))?.failures).toBeGreaterThan(4));
     expect(await syncState(mailquay, grantId)).toMatchObject({ status: 'valid', lastError: 'busy' });
     server.clearHooks();
-    await mailquay.retryNow(grantId);
+    await mailquay.recovered(grantId);
     await soon(async () => expect((await syncState(mailquay, grantId))?.failures).toBe(0));
   });
 

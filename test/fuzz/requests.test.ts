@@ -17,7 +17,7 @@ import type { Surroundings } from './requests/generate.ts';
 import { Pools } from './requests/pools.ts';
 import { FuzzRun, type Outcome } from './requests/run.ts';
 
-const REQUESTS = Number(process.env.MAILQUAY_FUZZ_REQUESTS ?? 5_000);
+const REQUESTS = Number(process.env.MAILQUAY_FUZZ_REQUESTS ?? 3_000);
 const SEED = Number(process.env.MAILQUAY_FUZZ_SEED ?? 20_261_124);
 const CONCURRENCY = 12;
 /** Of the refused writes, how many are sent between two looks at the database. */

@@ -42,6 +42,8 @@ export interface TestMailquay {
   synced(grantId: string, ms?: number): Promise<void>;
   /** Ends the back-off of a grant, as time would: after many failures in a row it may be minutes. */
   retryNow(grantId: string): Promise<void>;
+  /** The same until a sync has succeeded. */
+  recovered(grantId: string): Promise<void>;
   /** Stops it and starts it again on the same data; `meanwhile` happens while it is down. */
   restart(meanwhile?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
@@ -142,6 +144,15 @@ export async function startMailquay(
     retryNow: async (grantId) => {
       await self.sql('UPDATE leases SET not_before = NULL WHERE grant_id = $1 RETURNING 1', [grantId]);
     },
+    recovered: (grantId) =>
+      eventually(async () => {
+        await self.retryNow(grantId);
+        const [lease] = await self.sql<{ failures: number }>(
+          'SELECT failures FROM leases WHERE grant_id = $1',
+          [grantId],
+        );
+        if (lease?.failures !== 0) throw new Error(`${lease?.failures} failures of the sync in a row`);
+      }, 60_000),
     restart: async (meanwhile) => {
       await self.server.stop();
       await meanwhile?.();
