@@ -8,7 +8,7 @@ import type { ChangeContext } from './context.ts';
 const HOLD_MS = 120_000;
 /** Who waits for another change asks this often, this long, in ms. */
 const WAIT_STEP_MS = 30;
-const MAX_WAIT_MS = 20_000;
+const MAX_WAIT_MS = 40_000;
 
 /**
  * Changes messages while nobody else does, in any process: two changes at once would each read what the other is about

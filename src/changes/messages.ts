@@ -22,10 +22,12 @@ export interface MessageChange {
   metadata?: Record<string, string>;
 }
 
-/** A whole change at the provider may take this long, in ms; below the 90 s after which the SDK hangs up. */
+/** A change may take this long in all, in ms, waiting for others included; below the 90 s after which the SDK hangs up. */
 const CHANGE_TIMEOUT_MS = 80_000;
 /** A mail that has moved at the provider is looked for so often, and waited for this long, in ms, then twice, four times… */
 const CATCH_UP_TRIES = 6;
+/** One that lies nowhere any more, as far as we know, is most likely gone: others may wait for this answer. */
+const NOWHERE_TRIES = 4;
 const CATCH_UP_MS = 100;
 
 /**
@@ -128,19 +130,24 @@ async function changeMessages(
   }
   const make = async (mailbox: Mailbox, signal: AbortSignal) => {
     for (let tries = 1; ; tries += 1) {
-      const failure = await attempt(ctx, scope, mailbox, ids, wanted, change, signal);
-      if (failure === 'done') return;
-      if (tries >= CATCH_UP_TRIES || !(await anyExists(ctx, scope, ids))) throw failure;
+      const outcome = await attempt(ctx, scope, mailbox, ids, wanted, change, signal);
+      if (outcome === 'done') return;
+      const most = outcome === 'nowhere' ? NOWHERE_TRIES : CATCH_UP_TRIES;
+      if (tries >= most || !(await anyExists(ctx, scope, ids)))
+        throw outcome === 'nowhere' ? gone() : outcome;
       // Not where the store has it: another client was there, and the sync will soon know what it has done.
       await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
       await new Promise((resolve) => setTimeout(resolve, CATCH_UP_MS * 2 ** (tries - 1)));
     }
   };
-  const use = { timeoutMs: CHANGE_TIMEOUT_MS, repeatable: true };
-  await whileHolding(ctx, scope, ids, () => withMailbox(() => ctx.mailbox(scope), make, use));
+  const start = performance.now();
+  await whileHolding(ctx, scope, ids, () => {
+    const timeoutMs = Math.round(CHANGE_TIMEOUT_MS - (performance.now() - start));
+    return withMailbox(() => ctx.mailbox(scope), make, { timeoutMs, repeatable: true });
+  });
 }
 
-/** One try; an error comes back, rather than is thrown, when things are not where the store has them. */
+/** One try; comes back with an error, rather than throws it, when things are not where the store has them. */
 async function attempt(
   ctx: ChangeContext,
   scope: Scope,
@@ -149,14 +156,13 @@ async function attempt(
   wanted: Wanted,
   change: MessageChange,
   signal: AbortSignal,
-): Promise<'done' | Error> {
+): Promise<'done' | 'nowhere' | Error> {
   const { copies, folders } = await ctx.db.tenant(scope.applicationId, async (sql) => ({
     copies: await findCopies(sql, scope, ids),
     folders: await listFolders(sql, scope),
   }));
   if (change.folders) checkTarget(change.folders, folders);
-  const gone = new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
-  if (copies.length === 0) return gone;
+  if (copies.length === 0) return 'nowhere';
   const { labels } = await mailbox.traits(signal);
   const works = [...planChange(copies, wanted, folders, labels).values()];
   const pathOf = (id: string) => (folders.find((f) => f.id === id) as FolderRow).path;
@@ -168,11 +174,15 @@ async function attempt(
       return error;
     throw error;
   }
-  if (performed.flags.length === 0) return gone;
+  if (performed.flags.length === 0) return gone();
   await recordChange(ctx, scope, ids, performed, change.metadata ?? null);
   if (performed.landed.some((copy) => copy.uid === null))
     await ctx.db.tenant(scope.applicationId, (sql) => tell(sql, 'mailquay_looks', scope.grantId));
   return 'done';
+}
+
+function gone(): ApiError {
+  return new ApiError('api.not_found_error', 'The message is no longer at the mail provider.');
 }
 
 function wantedOf(
