@@ -33,6 +33,8 @@ import { composeServices, type Services } from './service.ts';
 
 /** Requests that are still running when we are told to stop may take this long, in ms. */
 const DRAIN_MS = 20_000;
+/** Connections whose last request has been answered meanwhile are looked for this often, in ms. */
+const IDLE_CHECK_MS = 100;
 
 export interface RunningServer {
   origin: string;
@@ -151,9 +153,11 @@ async function listen(app: FastifyInstance, config: Config): Promise<void> {
 async function closeWithin(app: FastifyInstance | undefined, ms: number): Promise<void> {
   if (!app) return;
   const timer = setTimeout(() => app.server.closeAllConnections(), ms);
-  app.server.closeIdleConnections();
+  // One that was busy when we began is kept alive by its client afterwards, and would hold us up to the end.
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS);
   await app.close();
   clearTimeout(timer);
+  clearInterval(idle);
 }
 
 /** `mailquay start`: runs until SIGTERM or Ctrl-C. */
