@@ -232,6 +232,12 @@ export class GrantSync {
       }
       if (!concernsFolder(error)) throw error;
       folder.stale = true;
+      // After a hint the listing may be old: a folder that is being renamed is not gone. The next poll lists anew.
+      if (how === 'quick') {
+        this.#pollDue = true;
+        await this.#pause();
+        return false;
+      }
       // A folder that changed is looked at again at once; one that does not open is asked ever more rarely.
       const { settle, poll } = this.#ctx.timings;
       folder.failures += 1;

@@ -31,6 +31,9 @@ const SPECIAL_USES = new Map(
   ].map((use) => [use.toLowerCase(), use]),
 );
 
+/** Lists whose folders have gone before their STATUS are made again so often: a renamed one is to be seen under its new name. */
+const MAX_LISTS = 3;
+
 /** Lists all folders of the personal namespace, with a cheap observation of each unless that is not wanted. */
 export async function listFolders(
   client: ImapFlow,
@@ -38,6 +41,19 @@ export async function listFolders(
   signal: AbortSignal,
   withStatus = true,
 ): Promise<RemoteFolder[]> {
+  for (let lists = 1; ; lists += 1) {
+    const { folders, gone } = await listOnce(client, timings, signal, withStatus);
+    if (!gone || lists >= MAX_LISTS) return folders;
+  }
+}
+
+/** `gone`: some were listed and are not there any more; they are left out. */
+async function listOnce(
+  client: ImapFlow,
+  timings: ImapTimings,
+  signal: AbortSignal,
+  withStatus: boolean,
+): Promise<{ folders: RemoteFolder[]; gone: boolean }> {
   const listed = await withDeadline(client, timings.list, signal, 'LIST', () =>
     client.list(withStatus ? { statusQuery: STATUS_ITEMS } : {}),
   );
@@ -45,6 +61,7 @@ export async function listFolders(
   const folders: RemoteFolder[] = [];
   const seen = new Set<string>();
   let commands = 0;
+  let gone = false;
   for (const entry of listed) {
     // A name that is no Unicode cannot be stored, nor shown.
     if (!entry.path || seen.has(entry.path) || !entry.path.isWellFormed() || entry.path.includes('\0'))
@@ -55,7 +72,10 @@ export async function listFolders(
     if (withStatus && !status && selectable && commands < MAX_STATUS_COMMANDS) {
       commands += 1;
       const asked = await statusOrGone(client, entry.path, timings, signal);
-      if (asked === 'gone') continue;
+      if (asked === 'gone') {
+        gone = true;
+        continue;
+      }
       status = asked;
     }
     folders.push({
@@ -69,7 +89,7 @@ export async function listFolders(
       status,
     });
   }
-  return folders;
+  return { folders, gone };
 }
 
 /** The stable ids of all folders (RFC 8474), by their names as listed; empty where the server has none. */
