@@ -38,7 +38,7 @@ export async function withMailbox<T>(
       return await work(opened.mailbox, signal);
     } catch (error) {
       if (signal.aborted) {
-        const late = `The provider did not finish in ${timeoutMs / 1000} s.${advice ? ` ${advice}` : ''}`;
+        const late = `The provider did not finish in ${Math.round(timeoutMs / 1000)} s.${advice ? ` ${advice}` : ''}`;
         throw providerFailure(new ProviderError('network', late));
       }
       if (!(error instanceof ProviderError)) throw error;

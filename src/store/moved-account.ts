@@ -26,6 +26,12 @@ export async function forgetPlaces(sql: Sql, { applicationId, grantId }: Scope):
     values,
   );
   await sql.run('DELETE FROM sync_failures WHERE application_id = $1 AND grant_id = $2', scope);
-  await sql.run('UPDATE folders SET remote_id = NULL WHERE application_id = $1 AND grant_id = $2', scope);
-  await sql.run('UPDATE messages SET remote_id = NULL WHERE application_id = $1 AND grant_id = $2', scope);
+  await sql.run(
+    'UPDATE folders SET remote_id = NULL WHERE application_id = $1 AND grant_id = $2 AND remote_id IS NOT NULL',
+    scope,
+  );
+  await sql.run(
+    'UPDATE messages SET remote_id = NULL WHERE application_id = $1 AND grant_id = $2 AND remote_id IS NOT NULL',
+    scope,
+  );
 }
