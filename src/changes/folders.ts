@@ -1,10 +1,13 @@
 import { invalidRequest, notFound } from '../platform/errors.ts';
-import { type FolderName, ProviderError } from '../providers/provider.ts';
-import type { FolderRow } from '../store/folders.ts';
+import { type FolderName, type Mailbox, ProviderError } from '../providers/provider.ts';
+import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import type { ChangeContext } from './context.ts';
+import { emptyIntoTrash } from './empty-folder.ts';
+import { assertHardDelete } from './hard-delete.ts';
 import { whileHeld } from './hold-folders.ts';
 import { recordCreated, recordDeleted, recordRenamed } from './record-folders.ts';
+import { trashAmong } from './trash.ts';
 
 /** Folders without which a mailbox does not work. */
 const NEEDED = new Set<string | null>(['\\Inbox', '\\Sent', '\\Drafts', '\\Trash', '\\Junk', '\\All']);
@@ -50,27 +53,45 @@ export async function updateFolder(
   });
 }
 
-/** Deletes a folder and the messages in it. One that has folders below it is refused, and so is a system folder. */
-export async function deleteFolder(ctx: ChangeContext, scope: Scope, folderId: string): Promise<void> {
+/**
+ * Deletes a folder. Mail that lies only in it goes to Trash first, or is removed for good where the operator allows that.
+ * A folder that has others below it is refused, and so is a system folder; a refusal leaves all as it was.
+ */
+export async function deleteFolder(
+  ctx: ChangeContext,
+  scope: Scope,
+  folderId: string,
+  hard: boolean,
+): Promise<void> {
+  if (hard) assertHardDelete(ctx);
   const plan = (folders: FolderRow[]) => {
     const folder = known(folders, folderId);
-    if (NEEDED.has(folder.specialUse))
+    if (NEEDED.has(folder.specialUse) || folder.id === trashAmong(folders)?.id)
       throw invalidRequest('id', 'this is a system folder, which cannot be deleted');
     if (folders.some((f) => f.parentId === folderId))
       throw invalidRequest('id', 'this folder has folders below it; delete those first');
     return folder;
   };
-  await whileHeld(ctx, scope, plan, async (folder, atProvider) => {
-    await atProvider(async (mailbox, signal) => {
-      try {
-        await mailbox.deleteFolder(folder.path, signal);
-      } catch (error) {
-        // Somebody else was faster.
-        if (!(error instanceof ProviderError) || error.kind !== 'no_folder') throw error;
-      }
+  const found = plan(await ctx.db.tenant(scope.applicationId, (sql) => listFolders(sql, scope)));
+  const putBack = hard ? async () => {} : await emptyIntoTrash(ctx, scope, found);
+  try {
+    await whileHeld(ctx, scope, plan, async (folder, atProvider) => {
+      await atProvider((mailbox, signal) => deleteThere(mailbox, folder.path, signal));
+      await recordDeleted(ctx, scope, folder);
     });
-    await recordDeleted(ctx, scope, folder);
-  });
+  } catch (error) {
+    await putBack();
+    throw error;
+  }
+}
+
+async function deleteThere(mailbox: Mailbox, path: string, signal: AbortSignal): Promise<void> {
+  try {
+    await mailbox.deleteFolder(path, signal);
+  } catch (error) {
+    // Somebody else was faster.
+    if (!(error instanceof ProviderError) || error.kind !== 'no_folder') throw error;
+  }
 }
 
 function known(folders: FolderRow[], id: string): FolderRow {

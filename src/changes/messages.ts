@@ -7,6 +7,7 @@ import { type FolderRow, listFolders } from '../store/folders.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal as tell } from '../store/signals.ts';
 import type { ChangeContext } from './context.ts';
+import { assertHardDelete } from './hard-delete.ts';
 import { whileHolding } from './hold-messages.ts';
 import { type Performed, perform } from './perform.ts';
 import { planChange, type Wanted } from './plan.ts';
@@ -55,6 +56,16 @@ export async function deleteMessage(
   await discard(ctx, scope, [messageId], hard);
 }
 
+/** Moves messages into one folder, and out of all others. Throws 404 when none of them is there any more. */
+export async function moveMessages(
+  ctx: ChangeContext,
+  scope: Scope,
+  messageIds: string[],
+  folderId: string,
+): Promise<void> {
+  await changeMessages(ctx, scope, messageIds, { folders: [folderId] });
+}
+
 /** Changes every message of a thread. Drafts stay in their folder: moved away they would be drafts no more. */
 export async function updateThread(
   ctx: ChangeContext,
@@ -100,14 +111,10 @@ function anyExists(ctx: ChangeContext, scope: Scope, ids: string[]): Promise<boo
 }
 
 async function discard(ctx: ChangeContext, scope: Scope, ids: string[], hard: boolean): Promise<void> {
-  if (hard && !ctx.allowHardDelete) {
-    throw new ApiError(
-      'api.invalid_request_error',
-      'hard_delete: is not allowed here; without it the message is moved to Trash. The operator allows it with MAILQUAY_ALLOW_HARD_DELETE.',
-      { field: 'hard_delete', status: 403 },
-    );
+  if (hard) {
+    assertHardDelete(ctx);
+    return changeMessages(ctx, scope, ids, {}, { remove: true });
   }
-  if (hard) return changeMessages(ctx, scope, ids, {}, { remove: true });
   const trash = await trashFolder(ctx, scope);
   return changeMessages(ctx, scope, ids, { folders: [trash] });
 }

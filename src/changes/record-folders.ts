@@ -14,11 +14,12 @@ import {
   retireFolders,
   upsertFolders,
 } from '../store/folders.ts';
-import { markFolderGone } from '../store/locations.ts';
+import { markFolderGone, removeSpareCopies } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal } from '../store/signals.ts';
 import { noteFolderChange } from '../store/sync-states.ts';
 import { clean, newFolder, newFolderId } from '../sync/folder-tree.ts';
+import { type Changes, inTransaction } from '../sync/transaction.ts';
 import type { ChangeContext } from './context.ts';
 import { changeWriter } from './record.ts';
 
@@ -89,15 +90,19 @@ export async function recordRenamed(
   });
 }
 
-/** Writes that the provider has deleted a folder. Its mails follow when the sync has not found them elsewhere. */
+/**
+ * Writes that the provider has deleted a folder. Mail that lies elsewhere too is shown to lie only there; the rest follows
+ * when the sync has not found it elsewhere.
+ */
 export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: FolderRow): Promise<void> {
-  await recordFolders(ctx, scope, async (sql) => {
+  await recordFolders(ctx, scope, async (sql, changes) => {
     const stored = await listFolders(sql, scope);
     if (!stored.some((f) => f.id === folder.id)) return;
     const now = ctx.clock();
     const history = (await listCursors(sql, scope)).some((cursor) => cursor.backfillUid > 1);
     await retireFolders(sql, scope, [folder.id], now);
     await markFolderGone(sql, scope, folder.id, null, history ? 'held' : now);
+    changes.removed(await removeSpareCopies(sql, scope, folder.id));
     await deleteRetiredFolders(sql, scope);
     await insertEvents(sql, scope, [eventOf('folder.deleted', folder)]);
     await signal(sql, 'mailquay_looks', scope.grantId);
@@ -105,11 +110,15 @@ export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: Fo
 }
 
 /** A change of folders in the store, which no listing from before it undoes. */
-function recordFolders<T>(ctx: ChangeContext, scope: Scope, work: (sql: Sql) => Promise<T>): Promise<T> {
-  return changeWriter(ctx, scope).transact(async (sql) => {
+function recordFolders<T>(
+  ctx: ChangeContext,
+  scope: Scope,
+  work: (sql: Sql, changes: Changes) => Promise<T>,
+): Promise<T> {
+  return inTransaction(changeWriter(ctx, scope), async (sql, changes) => {
     const [changeId = 0] = await nextChangeIds(sql, 1);
     await noteFolderChange(sql, scope, changeId);
-    const result = await work(sql);
+    const result = await work(sql, changes);
     await faultPoint('change.before_folder_commit');
     return result;
   });

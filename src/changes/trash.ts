@@ -23,7 +23,8 @@ export async function trashFolder(ctx: ChangeContext, scope: Scope): Promise<str
   return id as string;
 }
 
-function trashAmong(folders: FolderRow[]): FolderRow | undefined {
+/** The Trash of these folders: the one that the provider calls so, else one of that name. */
+export function trashAmong(folders: FolderRow[]): FolderRow | undefined {
   return (
     folders.find((f) => f.specialUse === '\\Trash' && f.selectable) ??
     folders.find((f) => f.selectable && /^trash$/i.test(f.name))

@@ -49,6 +49,33 @@ export async function findCopies(sql: Sql, scope: Scope, messageIds: string[]): 
   );
 }
 
+/** The copy of a message that lies nowhere else. */
+export interface LoneCopy {
+  messageId: string;
+  uidValidity: number;
+  uid: number;
+}
+
+/** Copies in a folder of messages that lie in no other, in the order of their places, behind one of them (null: from the first). */
+export async function loneCopies(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+  after: LoneCopy | null,
+  limit: number,
+): Promise<LoneCopy[]> {
+  return sql.rows(
+    `SELECT l.message_id AS "messageId", l.uid_validity AS "uidValidity", l.uid FROM message_locations l
+     WHERE l.application_id = $1 AND l.grant_id = $2 AND l.folder_id = $3 AND l.gone_at IS NULL
+       AND ($4::bigint IS NULL OR (l.uid_validity, l.uid) > ($4, $5::bigint))
+       AND NOT EXISTS (SELECT 1 FROM message_locations x JOIN folders f ON f.grant_id = x.grant_id AND f.id = x.folder_id
+         WHERE x.grant_id = $2 AND x.message_id = l.message_id AND x.folder_id <> l.folder_id AND x.gone_at IS NULL
+           AND f.deleted_at IS NULL)
+     ORDER BY l.uid_validity, l.uid LIMIT $6`,
+    [scope.applicationId, scope.grantId, folderId, after?.uidValidity ?? null, after?.uid ?? null, limit],
+  );
+}
+
 /** Whether the grant has a message of one of these ids. */
 export async function anyMessageExists(sql: Sql, scope: Scope, ids: string[]): Promise<boolean> {
   const rows = await sql.rows(

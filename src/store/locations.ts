@@ -224,6 +224,21 @@ export async function removeLocations(
   );
 }
 
+/** Removes the copies in a folder of messages that also lie in another one. */
+export async function removeSpareCopies(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+): Promise<RemovedLocation[]> {
+  return sql.rows(
+    `DELETE FROM message_locations l
+     WHERE l.grant_id = $1 AND l.folder_id = $2 AND EXISTS (SELECT 1 FROM message_locations x
+       WHERE x.grant_id = $1 AND x.message_id = l.message_id AND x.folder_id <> $2 AND x.gone_at IS NULL)
+     RETURNING l.folder_id AS "folderId", l.message_id AS "messageId", l.seen`,
+    [scope.grantId, folderId],
+  );
+}
+
 /** How many copies are waiting to be settled, without those that are held. */
 export async function countGone(sql: Sql, scope: Scope): Promise<number> {
   const [row] = await sql.rows<{ count: number }>(

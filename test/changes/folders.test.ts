@@ -98,25 +98,46 @@ describeWithTestbed('folders', () => {
     expect(top.body.data).toMatchObject({ name: 'Renamed' });
   });
 
-  test('deleted with its messages', async () => {
+  test('deleted: what lies only in it goes to Trash at once, what lies elsewhere too stays there', async () => {
     const folder = await create('Gone');
     await dovecot.append(USER, 'Gone', Buffer.from('Subject: goes\r\n\r\nx\r\n'));
+    await dovecot.append(USER, 'INBOX', Buffer.from('Subject: elsewhere\r\n\r\ny\r\n'));
+    await expectInStep(checked);
+    const listed = async (subject: string) =>
+      (await mailquay.nylas.messages.list({ identifier: grantId, queryParams: { subject } })).data[0]!;
+    const [goes, elsewhere] = [await listed('goes'), await listed('elsewhere')];
+    const inbox = elsewhere.folders[0] as string;
+    await mailquay.nylas.messages.update({
+      identifier: grantId,
+      messageId: elsewhere.id,
+      requestBody: { folders: [inbox, folder.id] },
+    });
+    await mailquay.nylas.folders.destroy({ identifier: grantId, folderId: folder.id });
+    await expect(find(folder.id)).rejects.toMatchObject({ statusCode: 404 });
+    const { data: all } = await mailquay.nylas.folders.list({ identifier: grantId });
+    const trash = all.find((f) => f.name === 'Trash')!;
+    expect((await listed('goes')).folders).toEqual([trash.id]);
+    expect((await listed('elsewhere')).folders).toEqual([inbox]);
+    expect(await names()).not.toContain('Gone');
+    await expectInStep(checked);
+    expect(await listed('goes')).toMatchObject({ id: goes.id, folders: [trash.id] });
+    expect(await listed('elsewhere')).toMatchObject({ id: elsewhere.id, folders: [inbox] });
+    expect(await events(folder.id)).toEqual(['folder.created', 'folder.deleted']);
+    expect((await eventsOf(checked, 'message.deleted')).map((e) => e.id)).not.toContain(goes.id);
+  });
+
+  test('deleted: mail that has only just come to it is not lost either', async () => {
+    const folder = await create('Busy');
+    await expectInStep(checked);
+    for (let n = 0; n < 5; n += 1)
+      await dovecot.append(USER, 'Busy', Buffer.from(`Subject: just come ${n}\r\n\r\nx\r\n`));
+    await mailquay.nylas.folders.destroy({ identifier: grantId, folderId: folder.id });
     await expectInStep(checked);
     const { data } = await mailquay.nylas.messages.list({
       identifier: grantId,
-      queryParams: { in: [folder.id] },
+      queryParams: { subject: 'just come' },
     });
-    expect(data).toHaveLength(1);
-    await mailquay.nylas.folders.destroy({ identifier: grantId, folderId: folder.id });
-    await expect(find(folder.id)).rejects.toMatchObject({ statusCode: 404 });
-    expect(await names()).not.toContain('Gone');
-    await eventually(async () => {
-      await expect(
-        mailquay.nylas.messages.find({ identifier: grantId, messageId: data[0]!.id }),
-      ).rejects.toMatchObject({ statusCode: 404 });
-    });
-    await expectInStep(checked);
-    expect(await events(folder.id)).toEqual(['folder.created', 'folder.deleted']);
+    expect(data).toHaveLength(5);
   });
 
   test('counts that are right while mail comes and flags change', async () => {
@@ -209,5 +230,26 @@ describe('folders with a dot and a prefix', () => {
     expect(server.model.find('INBOX.Archiv 2026.Größe')).toBeTruthy();
     await mailquay.nylas.folders.destroy({ identifier: grantId, folderId: child.id });
     expect(server.model.find('INBOX.Archiv 2026.Größe')).toBeFalsy();
+  });
+
+  test('are as they were when the server does not delete them', async () => {
+    const { data } = await mailquay.nylas.folders.create({
+      identifier: grantId,
+      requestBody: { name: 'Kept' },
+    });
+    server.deliver('INBOX.Kept', Buffer.from('Subject: kept\r\n\r\nx\r\n'));
+    const listed = async () =>
+      (await mailquay.nylas.messages.list({ identifier: grantId, queryParams: { in: [data.id] } })).data;
+    await eventually(async () => expect(await listed()).toHaveLength(1));
+    const before = await listed();
+    const off = server.on('DELETE', (exchange) => exchange.no('[NOPERM] this one stays'));
+    const path = `/v3/grants/${grantId}/folders/${data.id}`;
+    const { status, body } = await mailquay.call('DELETE', path);
+    off();
+    expect([status, body.error?.message]).toEqual([422, expect.stringContaining('this one stays')]);
+    expect(await listed()).toEqual(before);
+    expect(server.model.folder('INBOX.Kept').messages).toHaveLength(1);
+    const hard = await mailquay.call('DELETE', `${path}?hard_delete=true`);
+    expect([hard.status, hard.body.error?.message]).toEqual([403, expect.stringMatching(/^hard_delete: /)]);
   });
 });

@@ -250,6 +250,17 @@ describeWithTestbed('changes', () => {
       const trash = folders.data.find((folder) => folder.name === 'Trash');
       const kept = await mailquay.nylas.messages.find({ identifier: grantId, messageId: two.id });
       expect(kept.data.folders).toEqual([trash?.id]);
+      // A folder, with what is in it.
+      await makeFolder(dovecot, 'Old');
+      await deliver(dovecot, 'Old', 'three');
+      await expectInStep(checked);
+      const { data: all } = await mailquay.nylas.folders.list({ identifier: grantId });
+      const old = all.find((folder) => folder.name === 'Old')!;
+      const gone = await mailquay.call('DELETE', `/v3/grants/${grantId}/folders/${old.id}?hard_delete=true`);
+      expect(gone.status).toBe(200);
+      await expectInStep(checked);
+      const left = await mailquay.nylas.messages.list({ identifier: grantId });
+      expect(left.data.map((message) => message.subject)).toEqual(['two']);
     } finally {
       await mailquay.stop();
       await dovecot.stop();

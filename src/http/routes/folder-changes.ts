@@ -11,6 +11,7 @@ import { type Answer, done, one } from '../answer.ts';
 import { toFolder } from '../content/shapes.ts';
 import { PageQuery } from '../query.ts';
 import { grantRoute, type Route } from '../route.ts';
+import { HardDelete } from './hard-delete.ts';
 
 const Select = Type.Object({ select: PageQuery(50).select });
 
@@ -50,14 +51,15 @@ export function folderChangeRoutes({ changes }: { changes: ChangeContext }): Rou
     grantRoute({
       method: 'DELETE',
       path: '/v3/grants/:grant_id/folders/:id',
-      summary: 'Delete a folder and the messages in it',
+      summary: 'Delete a folder; its messages go to Trash',
       tag: 'Folders',
       differs:
-        'Messages that lie nowhere else are removed with it for good, not moved to Trash. A folder that has others below it is refused, and so is a system folder.',
+        'Messages that lie only in it are moved to Trash, or removed for good with `hard_delete` where the operator allows it. A folder that has others below it is refused, and so is a system folder.',
+      query: HardDelete,
       response: Done,
-      async handle({ params, grantScope }) {
+      async handle({ params, query, grantScope }) {
         const scope = await grantScope();
-        await deleteFolder(changes, scope, params.id);
+        await deleteFolder(changes, scope, params.id, query.hard_delete === true);
         return done();
       },
     }),
