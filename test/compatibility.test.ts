@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { OpenApi } from '../src/http/openapi/document.ts';
 import { startMailquay, type TestMailquay } from './support/mailquay.ts';
 import { type Operation, operationsOf } from './support/openapi/operations.ts';
-import { type SdkCall, sdkCalls, shapeOf } from './support/sdk-calls.ts';
+import { LOCAL, type SdkCall, sdkCalls, shapeOf } from './support/sdk-calls.ts';
 
 const ROOT = dirname(import.meta.dirname);
 const REFUSED_YET = 'Refused: not supported yet';
@@ -85,6 +85,7 @@ function page(rows: Row[]): string {
     '',
     `Of ${rows.length} calls ${count('works')} work, ${count('differs')} differ in what the table says, and ${count('not yet')} are not there yet:`,
     'they are refused with status 501 and words that name the feature.',
+    `${LOCAL.map((name) => `\`${name}\``).join(', ')} makes no request: it works without a server.`,
     ...(count('no test') > 0
       ? [`For ${count('no test')} there is a route, and no test makes the call.`]
       : []),

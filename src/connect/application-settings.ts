@@ -10,7 +10,7 @@ import type { Database, Sql } from '../store/database.ts';
 import { knownFields } from './known-fields.ts';
 import { redirectUrisOf, replaceRedirectUris } from './redirect-uris.ts';
 
-/** An application as the API shows it (contract 2), without what is only written. */
+/** An application as the API shows it (contract 2). */
 export function showApplication(db: Database, applicationId: string): Promise<Application> {
   return db.tenant(applicationId, (sql) => read(sql, applicationId));
 }
@@ -52,6 +52,7 @@ async function read(sql: Sql, applicationId: string): Promise<Application> {
     branding: { name: found.name, ...found.branding },
     hosted_authentication: found.hostedAuthentication,
     idp_settings: found.idpSettings,
+    additional_settings: found.additionalSettings,
     callback_uris: await redirectUrisOf(sql, applicationId),
     created_at: found.createdAt,
     updated_at: found.updatedAt,

@@ -1,4 +1,5 @@
 import { normalizeAddress } from '../mail/address.ts';
+import { PROVIDERS } from '../model/grant.ts';
 import { ApiError, invalidRequest } from '../platform/errors.ts';
 import type { Sql } from '../store/database.ts';
 import {
@@ -22,18 +23,7 @@ export interface RequestMeta {
   userAgent: string | null;
 }
 
-/** Every provider of the contract (4.1), and those that can be connected so far. */
-const PROVIDERS = [
-  'google',
-  'microsoft',
-  'imap',
-  'icloud',
-  'yahoo',
-  'ews',
-  'virtual-calendar',
-  'zoom',
-  'nylas',
-];
+/** What can be connected so far. */
 const SUPPORTED = ['imap'];
 
 const MAX_STATE = 2_048;

@@ -78,7 +78,6 @@ const MAX_EXPIRATION_SECONDS = 315_360_000;
 const Expiration = () =>
   Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_EXPIRATION_SECONDS, description: 'Seconds' }));
 
-/** Written only; no answer shows them. */
 const AdditionalSettings = Type.Object({
   login_url: WebUrl(),
   logout_url: WebUrl(),
@@ -102,6 +101,7 @@ export const Application = Type.Object(
     branding: Branding,
     hosted_authentication: HostedAuthentication,
     idp_settings: IdpSettings,
+    additional_settings: AdditionalSettings,
     callback_uris: Type.Array(RedirectUri),
     created_at: UnixSeconds(),
     updated_at: UnixSeconds(),

@@ -3,6 +3,19 @@ import { OneOf, UnixSeconds, Uuid } from './scalars.ts';
 
 const GrantStatus = OneOf(['valid', 'invalid']);
 
+/** Every provider of the contract (4.1). */
+export const PROVIDERS = [
+  'google',
+  'microsoft',
+  'imap',
+  'icloud',
+  'yahoo',
+  'ews',
+  'virtual-calendar',
+  'zoom',
+  'nylas',
+];
+
 /** One connected mailbox. `settings` never holds a secret. */
 export const Grant = Type.Object(
   {

@@ -10,13 +10,14 @@ export interface Application {
   branding: Record<string, unknown>;
   hostedAuthentication: Record<string, unknown>;
   idpSettings: Record<string, unknown>;
+  additionalSettings: Record<string, unknown>;
   domain: string | null;
   createdAt: number;
   updatedAt: number;
 }
 
 const COLUMNS = `id, name, region, environment, branding, hosted_authentication AS "hostedAuthentication",
-  idp_settings AS "idpSettings", domain,
+  idp_settings AS "idpSettings", additional_settings AS "additionalSettings", domain,
   floor(extract(epoch FROM created_at))::bigint AS "createdAt", floor(extract(epoch FROM updated_at))::bigint AS "updatedAt"`;
 
 export async function insertApplication(sql: Sql, name: string): Promise<Application> {

@@ -3,7 +3,8 @@ const CAP_MS = 10 * 60_000;
 
 /**
  * Exponential back-off with full jitter: a random wait, so that a thousand grants whose server restarts do not come
- * back in the same second. Reset only by a sync that succeeded. The first wait is at most `base` ms, and doubles.
+ * back in the same second. The first wait is at most `base` ms, and doubles; a sync that succeeded, or that stored mail
+ * before it broke, begins anew.
  */
 export function backoff(failures: number, base: number, random: () => number = Math.random): number {
   return random() * Math.min(CAP_MS, base * 2 ** Math.min(failures, 20));

@@ -69,7 +69,9 @@ describe('an application', () => {
       },
     });
     expect(changed.data).toMatchObject({ branding, hostedAuthentication, domain: 'auth.shop.example' });
-    expect(changed.data).not.toHaveProperty('additionalSettings');
+    expect(changed.data).toMatchObject({
+      additionalSettings: { loginUrl: 'https://shop.example/login', rotateRefreshToken: true },
+    });
     expect(isApplication.Errors((await json('PATCH', '/v3/applications', {})).answer.data)).toEqual([]);
 
     // An object is replaced whole, the others stay, and an empty text is none.

@@ -17,8 +17,8 @@ export function shapeOf(path: string): string {
 }
 
 const MARK = 'parameter';
-/** Not an HTTP request: it takes an address of ours apart. */
-const LOCAL = ['webhooks.extractChallengeParameter'];
+/** Not HTTP requests: they take an address of ours apart. */
+export const LOCAL = ['webhooks.extractChallengeParameter'];
 
 /**
  * Every public method of the SDK's client, found on the client itself and called once with a transport that only

@@ -3,7 +3,7 @@ import type { ConnectContext } from '../../connect/context.ts';
 import { toGrantObject } from '../../connect/grant-object.ts';
 import { deleteGrant, listGrants, updateGrant } from '../../connect/grants.ts';
 import { Done, OffsetPage, One } from '../../model/envelope.ts';
-import { Grant } from '../../model/grant.ts';
+import { Grant, PROVIDERS } from '../../model/grant.ts';
 import { notFound } from '../../platform/errors.ts';
 import type { Grant as StoredGrant } from '../../store/grants.ts';
 import { done, one, page } from '../answer.ts';
@@ -24,7 +24,7 @@ const GrantListQuery = Type.Object({
   before: Type.Optional(Type.Integer({ minimum: 0, description: 'created_at, inclusive' })),
   email: Type.Optional(Type.String()),
   grant_status: Type.Optional(Type.Enum(['valid', 'invalid'])),
-  provider: Type.Optional(Type.String()),
+  provider: Type.Optional(Type.Enum(PROVIDERS)),
   ip: Type.Optional(Type.String()),
   workspace_id: Type.Optional(Type.String()),
   account_id: Type.Optional(Type.String()),
