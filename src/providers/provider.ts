@@ -11,8 +11,11 @@ export interface Account<Settings, Secret> {
  * test/conformance holds them all to it. A provider reads no store and makes no decision: it returns values.
  */
 export interface Mailbox {
-  /** All folders, complete, with a cheap observation of each where the server gives one. */
-  folders(signal: AbortSignal): Promise<RemoteFolder[]>;
+  /**
+   * All folders, complete, with a cheap observation of each where the server gives one. `known`: paths that were there;
+   * one of them that is not listed is asked about before it is left out.
+   */
+  folders(signal: AbortSignal, known?: string[]): Promise<RemoteFolder[]>;
   /**
    * Opens a folder for reading and returns the consistent observation that cursors are made from. `quick` may give
    * one that stands open already: faster, but it does not know UIDNEXT and modification sequences.

@@ -3,7 +3,7 @@ import { type Hint, ProviderError, type RemoteFolder } from '../providers/provid
 import { lastChangeId } from '../store/changes.ts';
 import { insertEvents } from '../store/events.ts';
 import { listCursors } from '../store/folder-cursors.ts';
-import type { FolderRow } from '../store/folders.ts';
+import { type FolderRow, listFolders } from '../store/folders.ts';
 import { assertHeld, resetFailures } from '../store/leases.ts';
 import { hasOlderValidity, releaseHeld } from '../store/locations.ts';
 import { foldersWithDueFailures } from '../store/sync-failures.ts';
@@ -305,8 +305,14 @@ export class GrantSync {
     let rows: FolderRow[] | null;
     do {
       await faultPoint('sync.before_list');
-      const seenAt = await ctx.writer.db.engine(lastChangeId);
-      const listed = await ctx.mailbox.folders(ctx.signal);
+      const [seenAt, known] = await ctx.writer.db.engine(async (sql) => [
+        await lastChangeId(sql),
+        await listFolders(sql, ctx.writer.scope),
+      ]);
+      const listed = await ctx.mailbox.folders(
+        ctx.signal,
+        known.filter((row) => row.selectable).map((row) => row.path),
+      );
       await faultPoint('sync.after_list');
       rows = await ctx.serial(() => applyFolderTree(ctx.writer, listed, mayLieInHistory, seenAt));
       remote = listed;

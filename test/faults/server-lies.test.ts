@@ -40,6 +40,33 @@ describe.concurrent('a server that lies', { timeout: 240_000 }, () => {
         ? fault(exchange)
         : exchange.pass();
 
+  test('a folder that one listing lacks, but that is there, keeps its id and its mail', async () => {
+    const { server, connect } = await start({}, 3);
+    server.model.createFolder('Work');
+    server.deliver('Work', mail('work'));
+    const grantId = await connect();
+    await mailquay.synced(grantId);
+    const folders = async () =>
+      (await mailquay.nylas.folders.list({ identifier: grantId })).data.map(
+        ({ id, name }) => `${id} ${name}`,
+      );
+    const before = await folders();
+    let lists = 0;
+    server.on('LIST', (exchange) => {
+      lists += 1;
+      return lists === 1 ? faults.dropLines(/Work/)(exchange) : exchange.pass();
+    });
+    await mailquay.sql(`SELECT pg_notify('mailquay_looks', $1)`, [grantId]);
+    await soon(() => expect(lists).toBeGreaterThan(1));
+    await expectLike(mailquay, grantId, server);
+    expect(await folders()).toEqual(before);
+    const told = await mailquay.sql(
+      `SELECT type FROM events WHERE grant_id = $1 AND type IN ('folder.deleted', 'message.deleted')`,
+      [grantId],
+    );
+    expect(told).toEqual([]);
+  });
+
   const LIES: [name: string, command: string, fault: Handler][] = [
     ['RFC822.SIZE is too small', 'FETCH', faults.wrongSize(7)],
     ['RFC822.SIZE is 4 GB', 'FETCH', faults.wrongSize(4_294_967_295)],

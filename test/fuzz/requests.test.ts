@@ -69,6 +69,9 @@ describeWithTestbed('requests from the description', () => {
       const { data } = (await mailquay.get<{ data: { application_id: string } }>('/v3/applications')).body;
       const pools = new Pools();
       pools.add('docs', 'docs.css');
+      // Few mails have attachments, and a short run may come upon none.
+      const attached = `/v3/grants/${grantId}/messages?has_attachment=true&limit=10`;
+      pools.learn('/v3/grants/{grant_id}/messages', (await mailquay.get(attached)).body);
       for (let i = 0; i < 30; i++) {
         const { grantId: other } = await addMailbox(db, data.application_id, `other${i}@example.com`, [{}]);
         pools.add('throw-away grants', other);

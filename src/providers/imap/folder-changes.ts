@@ -72,7 +72,7 @@ async function listed(
   timings: ImapTimings,
   signal: AbortSignal,
 ): Promise<RemoteFolder[]> {
-  const folders = await listFolders(client, timings, signal, false);
+  const folders = await listFolders(client, timings, signal, { known: [path], withStatus: false });
   const byPath = new Map(folders.map((folder) => [folder.path, folder]));
   const chain: RemoteFolder[] = [];
   for (let at = byPath.get(path); at && !chain.includes(at); at = byPath.get(at.parentPath ?? ''))

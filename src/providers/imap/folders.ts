@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImapFlow, ListResponse } from 'imapflow';
 import { type FolderStatus, ProviderError, type RemoteFolder } from '../provider.ts';
 import { type ImapHooks, type ImapTimings, type UntaggedResponse, withDeadline } from './connection.ts';
@@ -31,20 +32,51 @@ const SPECIAL_USES = new Map(
   ].map((use) => [use.toLowerCase(), use]),
 );
 
-/** Lists whose folders have gone before their STATUS are made again so often: a renamed one is to be seen under its new name. */
-const MAX_LISTS = 3;
+/**
+ * A listing that contradicts what STATUS says of a folder is made again so often, after these pauses, in ms: servers that keep
+ * an index of folders (Dovecot) list renamed ones late, or for a moment not at all.
+ */
+const LIST_AGAIN_AFTER_MS = [20, 200, 500];
+/** So many folders that are known and were not listed are asked about. */
+const MAX_DOUBTS = 20;
 
-/** Lists all folders of the personal namespace, with a cheap observation of each unless that is not wanted. */
+/**
+ * Lists all folders of the personal namespace, with a cheap observation of each unless that is not wanted. `known`: folders
+ * that were there and that are asked about before they are left out.
+ */
 export async function listFolders(
   client: ImapFlow,
   timings: ImapTimings,
   signal: AbortSignal,
-  withStatus = true,
+  { known = [], withStatus = true }: { known?: string[]; withStatus?: boolean } = {},
 ): Promise<RemoteFolder[]> {
-  for (let lists = 1; ; lists += 1) {
+  for (let again = 0; ; again += 1) {
     const { folders, gone } = await listOnce(client, timings, signal, withStatus);
-    if (!gone || lists >= MAX_LISTS) return folders;
+    const doubtful = gone || (await lacksSome(client, folders, known, timings, signal));
+    const pause = LIST_AGAIN_AFTER_MS[again];
+    if (!doubtful || pause === undefined) return folders;
+    await sleep(pause, undefined, { signal });
   }
+}
+
+/** Whether one of the known folders is not listed, although it is there. */
+async function lacksSome(
+  client: ImapFlow,
+  listed: RemoteFolder[],
+  known: string[],
+  timings: ImapTimings,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const paths = new Set(listed.map((folder) => folder.path));
+  for (const path of known.filter((one) => !paths.has(one)).slice(0, MAX_DOUBTS)) {
+    try {
+      if (await statusOf(client, path, timings, signal)) return true;
+    } catch (error) {
+      // Whatever the refusal says: nothing speaks for the folder.
+      if (!client.usable) throw error;
+    }
+  }
+  return false;
 }
 
 /** `gone`: some were listed and are not there any more; they are left out. */

@@ -72,17 +72,17 @@ export class ImapMailbox implements Mailbox {
     this.#timings = { ...DEFAULT_IMAP_TIMINGS, ...timings };
   }
 
-  async folders(signal: AbortSignal): Promise<RemoteFolder[]> {
+  async folders(signal: AbortSignal, known: string[] = []): Promise<RemoteFolder[]> {
     const ended = this.#until(signal);
     const watcher = this.#watcher;
     if (watcher?.ready) {
       return watcher.use(async (client) => {
         // RFC 9051 6.3.11: STATUS of the selected folder answers from what the session has been told; NOOP has it told.
         await withDeadline(client, this.#timings.command, ended, 'NOOP', () => client.noop());
-        return listFolders(client, this.#timings, ended);
+        return listFolders(client, this.#timings, ended, { known });
       });
     }
-    return this.#withWork(ended, (client) => listFolders(client, this.#timings, ended));
+    return this.#withWork(ended, (client) => listFolders(client, this.#timings, ended, { known }));
   }
 
   async open(path: string, signal: AbortSignal, quick = false): Promise<OpenFolder> {
