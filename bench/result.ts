@@ -13,7 +13,7 @@ export interface Figure {
 }
 
 /** At least a ratio to the reference, or at most a figure in the unit of ours. */
-export type Goal = { ratio: number } | { most: number } | { mostRatio: number };
+type Goal = { ratio: number } | { most: number } | { mostRatio: number };
 
 export function figure(value: number, unit: string): Figure {
   return { value, unit };

@@ -2,7 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
-import { bareClient, type Checked, eventsOf, expectInStep } from '../support/checker.ts';
+import { bareClient } from '../support/bare-client.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { eventsOf } from '../support/checker/stored.ts';
+import { expectInStep } from '../support/checker.ts';
 import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts';
 

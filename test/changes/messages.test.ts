@@ -2,14 +2,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
-import {
-  bareClient,
-  type Checked,
-  eventsOf,
-  expectInStep,
-  type Snapshot,
-  snapshot,
-} from '../support/checker.ts';
+import { bareClient } from '../support/bare-client.ts';
+import type { Snapshot } from '../support/checker/compare.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { eventsOf } from '../support/checker/stored.ts';
+import { expectInStep, snapshot } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });

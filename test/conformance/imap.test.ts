@@ -4,7 +4,7 @@ import type { ImapSettings } from '../../src/providers/imap/settings.ts';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { startDovecot } from '../../testbed/dovecot.ts';
 import { freePorts } from '../../testbed/process.ts';
-import { bareClient } from '../support/checker.ts';
+import { bareClient } from '../support/bare-client.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startScriptedImap } from '../support/scripted-imap.ts';
 import { describeMailbox, type MailboxFacts, type MailboxFixture } from './mailbox.ts';

@@ -8,7 +8,9 @@ import pg from 'pg';
 import '../../src/store/database.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
-import { type Checked, expectInStep, type Snapshot, snapshot } from '../support/checker.ts';
+import type { Snapshot } from '../support/checker/compare.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { expectInStep, snapshot } from '../support/checker.ts';
 import { eventually, type TestMailquay } from '../support/mailquay.ts';
 import { Child } from './child.ts';
 

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
-import { bareClient, expectInStep } from '../support/checker.ts';
+import { bareClient } from '../support/bare-client.ts';
+import { expectInStep } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, type DovecotOptions, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
-import { type Checked, eventsOf, expectInStep, snapshot } from '../support/checker.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { eventsOf } from '../support/checker/stored.ts';
+import { expectInStep, snapshot } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 const SERVERS: [name: string, options: DovecotOptions][] = [

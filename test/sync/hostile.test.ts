@@ -3,7 +3,10 @@ import { closeSync, fchownSync, futimesSync, openSync, writeSync } from 'node:fs
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
-import { allOf, type Checked, eventsOf, expectInStep, snapshot } from '../support/checker.ts';
+import { allOf } from '../support/all-pages.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { eventsOf } from '../support/checker/stored.ts';
+import { expectInStep, snapshot } from '../support/checker.ts';
 import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 const DEEP = 400;

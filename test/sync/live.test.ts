@@ -3,7 +3,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
-import { type Checked, eventsOf, expectInStep, type Snapshot, snapshot } from '../support/checker.ts';
+import type { Snapshot } from '../support/checker/compare.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { eventsOf } from '../support/checker/stored.ts';
+import { expectInStep, snapshot } from '../support/checker.ts';
 import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 interface Shown {

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
-import { type Checked, eventsOf, expectInStep, snapshot } from '../support/checker.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { eventsOf } from '../support/checker/stored.ts';
+import { expectInStep, snapshot } from '../support/checker.ts';
 import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 // A loaded machine may take its time; what is waited for comes much earlier.

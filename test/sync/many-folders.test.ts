@@ -4,7 +4,9 @@ import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import { MailMaker } from '../../testbed/mail-maker.ts';
-import { bareClient, type Checked, expectInStep, snapshot } from '../support/checker.ts';
+import { bareClient } from '../support/bare-client.ts';
+import type { Checked } from '../support/checker/copy.ts';
+import { expectInStep, snapshot } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 
 const FOLDERS = 60;
