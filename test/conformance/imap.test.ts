@@ -7,7 +7,8 @@ import { freePorts } from '../../testbed/process.ts';
 import { bareClient } from '../support/bare-client.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { startScriptedImap } from '../support/scripted-imap.ts';
-import { describeMailbox, type MailboxFacts, type MailboxFixture } from './mailbox.ts';
+import { describeMailbox } from './mailbox.ts';
+import type { MailboxFacts, MailboxFixture } from './trial.ts';
 
 const openMailbox = imapMailboxes({
   resolve: async () => [{ address: '127.0.0.1', servername: undefined }],
