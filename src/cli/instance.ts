@@ -3,6 +3,7 @@ import { createEgress, type Egress } from '../platform/egress.ts';
 import { createLog, type Log } from '../platform/log.ts';
 import { makeDataDirectory } from '../platform/make-directory.ts';
 import { readSecrets, type Secrets } from '../platform/secrets.ts';
+import { forgetEngines } from '../store/engines.ts';
 import { freeLeases } from '../store/leases.ts';
 import { checkMasterKeys, ensureMasterKey } from '../store/master-keys.ts';
 import { type OpenDatabase, openDatabase } from '../store/open.ts';
@@ -32,7 +33,12 @@ export async function openInstance(
   try {
     await ensureMasterKey(database.db, secrets);
     // We have just started the embedded server: whoever held a lease is dead, and need not be waited for.
-    if (!config.databaseUrl && !database.guest) await database.db.engine(freeLeases);
+    if (!config.databaseUrl && !database.guest) {
+      await database.db.engine(async (sql) => {
+        await freeLeases(sql);
+        await forgetEngines(sql, null);
+      });
+    }
   } catch (error) {
     await database.close();
     throw error;

@@ -1,4 +1,5 @@
 import type { Sql } from './database.ts';
+import { packed } from './packed.ts';
 import type { Scope } from './scope.ts';
 import { insertSearchRows, type SearchRow } from './search-writes.ts';
 
@@ -68,15 +69,18 @@ export async function insertMessages(
        "parseError" text, "rawObject" text, "rawOffset" bigint)`,
     [scope.applicationId, scope.grantId, JSON.stringify(rows), now],
   );
+  const bodies = packed(messages.map((m) => m.body));
+  const headers = packed(messages.map((m) => m.headers));
   await sql.run(
     `INSERT INTO message_bodies (application_id, grant_id, message_id, body, headers)
-     SELECT $1, $2, b.id, b.body, b.headers FROM unnest($3::text[], $4::bytea[], $5::bytea[]) AS b (id, body, headers)`,
+     SELECT $1, $2, p.id, substr($4::bytea, p.body_at, p.body_length), substr($7::bytea, p.headers_at, p.headers_length)
+     FROM unnest($3::text[], $5::int[], $6::int[], $8::int[], $9::int[]) AS p (id, body_at, body_length, headers_at, headers_length)`,
     [
       scope.applicationId,
       scope.grantId,
       messages.map((m) => m.id),
-      messages.map((m) => m.body),
-      messages.map((m) => m.headers),
+      ...[bodies.bytes, bodies.at, bodies.lengths],
+      ...[headers.bytes, headers.at, headers.lengths],
     ],
   );
   await insertSearchRows(

@@ -1,5 +1,6 @@
 import { WORD_RULES } from '../mail/search/words.ts';
 import type { Sql } from './database.ts';
+import { packed } from './packed.ts';
 import type { StoredParticipant } from './reads/message-rows.ts';
 import type { Scope } from './scope.ts';
 
@@ -18,8 +19,8 @@ export async function insertSearchRows(sql: Sql, scope: Scope, rows: SearchRow[]
   if (rows.length === 0) return;
   await sql.run(
     `INSERT INTO message_search (application_id, grant_id, message_id, date, subject, document, version)
-     SELECT $1, $2, d.id, d.date, d.subject, d.document::tsvector, ${WORD_RULES}
-     FROM unnest($3::text[], $4::bigint[], $5::text[], $6::text[]) AS d (id, date, subject, document)`,
+     SELECT $1, $2, d.id, d.date, d.subject, convert_from(substr($6::bytea, d.at, d.length), 'UTF8')::tsvector, ${WORD_RULES}
+     FROM unnest($3::text[], $4::bigint[], $5::text[], $7::int[], $8::int[]) AS d (id, date, subject, at, length)`,
     [scope.applicationId, scope.grantId, ...columnsOf(rows)],
   );
 }
@@ -70,18 +71,20 @@ export async function findStale(sql: Sql, scope: Scope, limit: number): Promise<
 export async function updateSearchRows(sql: Sql, scope: Scope, rows: SearchRow[]): Promise<void> {
   if (rows.length === 0) return;
   await sql.run(
-    `UPDATE message_search s SET date = d.date, subject = d.subject, document = d.document::tsvector, version = ${WORD_RULES}
-     FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[]) AS d (id, date, subject, document)
+    `UPDATE message_search s SET date = d.date, subject = d.subject,
+       document = convert_from(substr($5::bytea, d.at, d.length), 'UTF8')::tsvector, version = ${WORD_RULES}
+     FROM unnest($2::text[], $3::bigint[], $4::text[], $6::int[], $7::int[]) AS d (id, date, subject, at, length)
      WHERE s.grant_id = $1 AND s.message_id = d.id`,
     [scope.grantId, ...columnsOf(rows)],
   );
 }
 
-function columnsOf(rows: SearchRow[]): unknown[][] {
+function columnsOf(rows: SearchRow[]): unknown[] {
+  const documents = packed(rows.map((row) => Buffer.from(row.document, 'utf8')));
   return [
     rows.map((row) => row.messageId),
     rows.map((row) => row.date),
     rows.map((row) => row.subject),
-    rows.map((row) => row.document),
+    ...[documents.bytes, documents.at, documents.lengths],
   ];
 }

@@ -63,7 +63,7 @@ export const DEFAULT_TIMINGS: SyncTimings = {
   parkedRetry: 6 * 60 * 60_000,
   backoff: 1_000,
   refusal: 60_000,
-  claim: 5_000,
+  claim: 3_000,
   erase: 10_000,
   eraseAgain: 15_000,
 };

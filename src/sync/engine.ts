@@ -7,6 +7,7 @@ import type { Account, Mailbox } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 import type { Database } from '../store/database.ts';
+import { fairShare, forgetEngines, noteEngine } from '../store/engines.ts';
 import {
   claim,
   failuresOf,
@@ -24,12 +25,17 @@ import type { ParsePool } from './parse-pool.ts';
 import { syncWriter } from './transaction.ts';
 import { Wakeup } from './wakeup.ts';
 
-/** A lease lives this long without renewal, in ms: a process that stalls longer loses its grants. */
-const LEASE_MS = 30_000;
-const RENEW_MS = 8_000;
+/**
+ * A lease lives this long without renewal, in ms: a process that stalls longer loses its grants. With the time until free
+ * grants are looked for, and that in which they are connected, a killed process is replaced within 30 s.
+ */
+const LEASE_MS = 15_000;
+const RENEW_MS = 4_000;
 /** Grants of one process; more processes share the rest. */
 const MAX_GRANTS = 2_000;
 const CLAIM_BATCH = 50;
+/** So many grants are left to other engines at a time. */
+const HANDOVER_BATCH = 20;
 
 /** What the engine asks of the room that knows grants and secrets. */
 export interface GrantSource {
@@ -132,13 +138,16 @@ export class SyncEngine {
     this.#wake.notify();
     await this.#loop?.catch(() => {});
     await Promise.all([...this.#running.values()].map((r) => r.done));
+    await this.#parts.db.engine((sql) => forgetEngines(sql, this.#owner)).catch(() => {});
   }
 
   async #claimLoop(): Promise<void> {
     const { db, log } = this.#parts;
     while (!this.#stop.signal.aborted) {
       try {
-        const room = MAX_GRANTS - this.#running.size;
+        const share = Math.min(MAX_GRANTS, await this.#share());
+        this.#keepOnly(share);
+        const room = share - this.#running.size;
         const found =
           room > 0
             ? await db.engine((sql) => findClaimable(sql, this.#clock(), Math.min(room, CLAIM_BATCH)))
@@ -162,6 +171,22 @@ export class SyncEngine {
       }
       await this.#wake.wait(this.#timings.claim, this.#stop.signal).catch(() => {});
     }
+  }
+
+  /** How many grants are for this engine, among all that live. */
+  #share(): Promise<number> {
+    const now = this.#clock();
+    return this.#parts.db.engine(async (sql) => {
+      await noteEngine(sql, this.#owner, now, new Date(now.getTime() - LEASE_MS));
+      return fairShare(sql);
+    });
+  }
+
+  /** Gives back what is above the share, some at a time: another engine has come and takes it. */
+  #keepOnly(share: number): void {
+    const held = [...this.#running.values()].filter((running) => !running.stop.signal.aborted);
+    const surplus = held.slice(share).reverse().slice(0, HANDOVER_BATCH);
+    for (const running of surplus) running.stop.abort(new GrantChanged());
   }
 
   #run(key: { applicationId: string; grantId: string }, lease: Lease): void {
