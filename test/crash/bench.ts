@@ -180,7 +180,15 @@ export class CrashBench {
 
   /** After a kill: what only time would do is done, and a new process takes over until `check` is content. */
   async #again(space: Space, killed: Child, check: (checked: Checked) => Promise<void>): Promise<void> {
-    if (killed.running) return check(this.#checked(space, killed));
+    if (killed.running) {
+      try {
+        return await check(this.#checked(space, killed));
+      } catch (error) {
+        // Work that goes on meanwhile may meet the point only now.
+        if (!killed.fault) throw error;
+        await killed.ended;
+      }
+    }
     if (!killed.fault) throw new Error('mailquay ended by itself');
     await this.#forget(space);
     const child = new Child(space.url);
