@@ -1,15 +1,16 @@
 /** A mailbox is connected: what was in it can be listed, opened and downloaded, byte for byte, newest first. */
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
-import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
+import type { Dovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import { allOf } from '../support/all-pages.ts';
 import { bareClient } from '../support/bare-client.ts';
 import type { Checked } from '../support/checker/copy.ts';
 import { eventsOf } from '../support/checker/stored.ts';
 import { expectInStep } from '../support/checker.ts';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { eventually, type TestMailquay } from '../support/mailquay.ts';
+import { startedForTests } from '../support/started.ts';
 
 const FOLDERS: [name: string, mails: number][] = [
   ['INBOX', 1100],
@@ -26,12 +27,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 describeWithTestbed('first sync', () => {
   let mailquay: TestMailquay;
   let dovecot: Dovecot;
-  beforeAll(async () => {
-    [mailquay, dovecot] = await Promise.all([startMailquay(), startDovecot()]);
-  });
-  afterAll(async () => {
-    await mailquay?.stop();
-    await dovecot?.stop();
+  startedForTests((started) => {
+    ({ mailquay, dovecot } = started);
   });
 
   describe('of 2,000 mails in five folders', () => {

@@ -1,12 +1,13 @@
 /** SY13: what makes two mails one message, and what does not. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
-import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
+import type { Dovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import type { Checked } from '../support/checker/copy.ts';
 import { eventsOf } from '../support/checker/stored.ts';
 import { expectInStep, snapshot } from '../support/checker.ts';
-import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import type { TestMailquay } from '../support/mailquay.ts';
+import { startedForTests } from '../support/started.ts';
 
 // A loaded machine may take its time; what is waited for comes much earlier.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
@@ -14,12 +15,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 describeWithTestbed('identity', () => {
   let mailquay: TestMailquay;
   let dovecot: Dovecot;
-  beforeAll(async () => {
-    [mailquay, dovecot] = await Promise.all([startMailquay(), startDovecot()]);
-  });
-  afterAll(async () => {
-    await mailquay?.stop();
-    await dovecot?.stop();
+  startedForTests((started) => {
+    ({ mailquay, dovecot } = started);
   });
 
   /** Fills folders, connects, and waits until all is in step; returns what is stored. */

@@ -1,21 +1,18 @@
 /** After an upgrade: mail that is not in the inverted index, or not by today's rules, is read again from the store. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
-import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
+import type { Dovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { eventually, type TestMailquay } from '../support/mailquay.ts';
+import { startedForTests } from '../support/started.ts';
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 describeWithTestbed('an upgrade', () => {
   let mailquay: TestMailquay;
   let dovecot: Dovecot;
-  beforeAll(async () => {
-    [mailquay, dovecot] = await Promise.all([startMailquay(), startDovecot()]);
-  });
-  afterAll(async () => {
-    await mailquay?.stop();
-    await dovecot?.stop();
+  startedForTests((started) => {
+    ({ mailquay, dovecot } = started);
   });
 
   test('makes the same documents from the store that were made from the mail', async () => {

@@ -1,13 +1,14 @@
 /** SY14, small: 60 folders and one large one; memory stays bounded and the API answers meanwhile. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
-import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
+import type { Dovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import { MailMaker } from '../../testbed/mail-maker.ts';
 import { bareClient } from '../support/bare-client.ts';
 import type { Checked } from '../support/checker/copy.ts';
 import { expectInStep, snapshot } from '../support/checker.ts';
-import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import type { TestMailquay } from '../support/mailquay.ts';
+import { startedForTests } from '../support/started.ts';
 
 const FOLDERS = 60;
 /** What a first sync may take beyond what this process has anyway, in bytes. */
@@ -19,12 +20,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 describeWithTestbed('many folders', () => {
   let mailquay: TestMailquay;
   let dovecot: Dovecot;
-  beforeAll(async () => {
-    [mailquay, dovecot] = await Promise.all([startMailquay(), startDovecot()]);
-  });
-  afterAll(async () => {
-    await mailquay?.stop();
-    await dovecot?.stop();
+  startedForTests((started) => {
+    ({ mailquay, dovecot } = started);
   });
 
   test('are all synced, with memory bounded and the API at hand', async () => {

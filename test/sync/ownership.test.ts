@@ -1,18 +1,19 @@
 /** SY18, SY25: one owner at a time, whose late writes are refused; and nothing is written for a grant that was deleted. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { composeServices, type Services } from '../../src/cli/service.ts';
 import { LeaseLostError } from '../../src/store/leases.ts';
 import { applyFlags } from '../../src/sync/apply.ts';
 import { syncWriter } from '../../src/sync/transaction.ts';
 import { describeWithTestbed } from '../../testbed/describe.ts';
-import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
+import type { Dovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import type { Checked } from '../support/checker/copy.ts';
 import { eventsOf } from '../support/checker/stored.ts';
 import { expectInStep, snapshot } from '../support/checker.ts';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { eventually, type TestMailquay } from '../support/mailquay.ts';
+import { startedForTests } from '../support/started.ts';
 
 // A loaded machine may take its time; what is waited for comes much earlier.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
@@ -20,12 +21,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 describeWithTestbed('ownership', () => {
   let mailquay: TestMailquay;
   let dovecot: Dovecot;
-  beforeAll(async () => {
-    [mailquay, dovecot] = await Promise.all([startMailquay(), startDovecot()]);
-  });
-  afterAll(async () => {
-    await mailquay?.stop();
-    await dovecot?.stop();
+  startedForTests((started) => {
+    ({ mailquay, dovecot } = started);
   });
 
   const connect = async (user: string, mails: number) => {

@@ -1,12 +1,13 @@
 /** mailquay stops in the middle of a first sync, and goes on from there. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
-import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
+import type { Dovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import type { Checked } from '../support/checker/copy.ts';
 import { eventsOf } from '../support/checker/stored.ts';
 import { expectInStep } from '../support/checker.ts';
-import { eventually, startMailquay, type TestMailquay } from '../support/mailquay.ts';
+import { eventually, type TestMailquay } from '../support/mailquay.ts';
+import { startedForTests } from '../support/started.ts';
 
 // A loaded machine may take its time; what is waited for comes much earlier.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
@@ -14,12 +15,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 describeWithTestbed('restart', () => {
   let mailquay: TestMailquay;
   let dovecot: Dovecot;
-  beforeAll(async () => {
-    [mailquay, dovecot] = await Promise.all([startMailquay(), startDovecot()]);
-  });
-  afterAll(async () => {
-    await mailquay?.stop();
-    await dovecot?.stop();
+  startedForTests((started) => {
+    ({ mailquay, dovecot } = started);
   });
 
   test('in the first sync resumes it; nothing is lost, doubled or read twice', async () => {
