@@ -37,7 +37,7 @@ export interface ServerParts {
 export interface Timeouts {
   /** For the whole header section to arrive, ms. */
   headers: number;
-  /** For the whole request to arrive, ms. */
+  /** For the whole request to arrive, ms: the largest body at 400 kbit/s. */
   request: number;
   /** For a connection on which nothing moves, ms: longer than the slowest send. */
   idle: number;
@@ -47,7 +47,7 @@ export interface Timeouts {
   check: number;
 }
 
-const TIMEOUTS: Timeouts = { headers: 15_000, request: 120_000, idle: 180_000, reader: 30_000, check: 2_000 };
+const TIMEOUTS: Timeouts = { headers: 15_000, request: 60_000, idle: 180_000, reader: 30_000, check: 2_000 };
 /** A request in JSON has at most 3 MB (contract 5.4). */
 const BODY_LIMIT = 3 * 1024 * 1024;
 /** A path segment: ids are shorter, and the header limit bounds the whole. */
