@@ -77,7 +77,7 @@ export async function deleteFolder(
   try {
     await whileHeld(ctx, scope, plan, async (folder, atProvider) => {
       await atProvider((mailbox, signal) => deleteThere(mailbox, folder.path, signal));
-      await recordDeleted(ctx, scope, folder);
+      await recordDeleted(ctx, scope, folder, hard);
     });
   } catch (error) {
     await putBack();

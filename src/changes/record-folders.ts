@@ -14,10 +14,11 @@ import {
   retireFolders,
   upsertFolders,
 } from '../store/folders.ts';
-import { markFolderGone, removeSpareCopies } from '../store/locations.ts';
+import { markFolderGone, removeFolderCopies, removeSpareCopies } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
 import { signal } from '../store/signals.ts';
 import { noteFolderChange } from '../store/sync-states.ts';
+import { deleteWhatIsNowhere } from '../sync/apply.ts';
 import { clean, newFolder, newFolderId } from '../sync/folder-tree.ts';
 import { type Changes, inTransaction } from '../sync/transaction.ts';
 import type { ChangeContext } from './context.ts';
@@ -91,10 +92,15 @@ export async function recordRenamed(
 }
 
 /**
- * Writes that the provider has deleted a folder. Mail that lies elsewhere too is shown to lie only there; the rest follows
- * when the sync has not found it elsewhere.
+ * Writes that the provider has deleted a folder. Mail that lies elsewhere too is shown to lie only there; the rest is gone
+ * when that was wanted (`withMail`), and else follows when the sync has not found it elsewhere.
  */
-export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: FolderRow): Promise<void> {
+export async function recordDeleted(
+  ctx: ChangeContext,
+  scope: Scope,
+  folder: FolderRow,
+  withMail: boolean,
+): Promise<void> {
   await recordFolders(ctx, scope, async (sql, changes) => {
     const stored = await listFolders(sql, scope);
     if (!stored.some((f) => f.id === folder.id)) return;
@@ -103,6 +109,11 @@ export async function recordDeleted(ctx: ChangeContext, scope: Scope, folder: Fo
     await retireFolders(sql, scope, [folder.id], now);
     await markFolderGone(sql, scope, folder.id, null, history ? 'held' : now);
     changes.removed(await removeSpareCopies(sql, scope, folder.id));
+    if (withMail) {
+      const removed = await removeFolderCopies(sql, scope, folder.id);
+      changes.removed(removed);
+      await deleteWhatIsNowhere(sql, scope, [...new Set(removed.map((copy) => copy.messageId))], changes);
+    }
     await deleteRetiredFolders(sql, scope);
     await insertEvents(sql, scope, [eventOf('folder.deleted', folder)]);
     await signal(sql, 'mailquay_looks', scope.grantId);

@@ -1,19 +1,23 @@
-import type { FastifyReply } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 
-/** Of a body that was refused for its size, this much is still read, in bytes: more than any mail that is sent. */
-const MAX_LATE_BYTES = 256 * 1024 * 1024;
+/** Of a body that nobody waits for, this much is still read, in bytes. */
+const MAX_LATE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Lets a client that is still sending a refused body read the answer: closing at once would break its connection before
- * it looks (RFC 9112 9.6). What comes is thrown away, up to a limit and within the time that a request may take.
+ * Lets a client that is still sending when it has been answered, because its body is too large or its key is wrong, read
+ * the answer: closing at once would break its connection before it looks (RFC 9112 9.6). What comes is thrown away, and
+ * whoever does not come to an end within `ms` is cut off.
  */
-export function readOn(reply: FastifyReply): void {
-  const incoming = reply.request.raw;
+export function readOn(incoming: IncomingMessage, ms: number): void {
   if (incoming.complete) return;
-  reply.removeHeader('connection');
+  const { socket } = incoming;
   let bytes = 0;
   incoming.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > MAX_LATE_BYTES) incoming.destroy();
+    if (bytes > MAX_LATE_BYTES) socket.destroy();
   });
+  const timer = setTimeout(() => {
+    if (!incoming.complete) socket.destroy();
+  }, ms);
+  socket.once('close', () => clearTimeout(timer));
 }

@@ -41,13 +41,22 @@ export interface Timeouts {
   request: number;
   /** For a connection on which nothing moves, ms: longer than the slowest send. */
   idle: number;
+  /** For the rest of a request that has been answered already, ms. */
+  late: number;
   /** For a client to take its answer, ms, beyond the time that the lowest rate needs (slow-readers.ts). */
   reader: number;
   /** How often all but the idle one are looked at, ms. */
   check: number;
 }
 
-const TIMEOUTS: Timeouts = { headers: 15_000, request: 60_000, idle: 180_000, reader: 30_000, check: 2_000 };
+const TIMEOUTS: Timeouts = {
+  headers: 15_000,
+  request: 60_000,
+  late: 10_000,
+  idle: 180_000,
+  reader: 30_000,
+  check: 2_000,
+};
 /** A request in JSON has at most 3 MB (contract 5.4). */
 const BODY_LIMIT = 3 * 1024 * 1024;
 /** A path segment: ids are shorter, and the header limit bounds the whole. */
@@ -102,6 +111,7 @@ export function createServer(parts: ServerParts): FastifyInstance {
     return bytes;
   });
   app.addHook('onResponse', async (request, reply) => {
+    readOn(request.raw, timeouts.late);
     const route = request.routeOptions.url ?? 'none';
     parts.metrics.httpRequests.observe(
       { method: request.method, route, status: String(reply.statusCode) },
@@ -185,7 +195,7 @@ function sendError(reply: FastifyReply, error: unknown, log: Log): void {
     log.error({ requestId: reply.request.id, name, code, where }, 'unexpected error in a request');
   }
   if (known?.retryAfterSeconds !== undefined) reply.header('retry-after', String(known.retryAfterSeconds));
-  if (known?.status === 413) readOn(reply);
+  if (known?.status === 413 && !reply.request.raw.complete) reply.removeHeader('connection');
   reply
     .code(known?.status ?? 500)
     .header('content-type', 'application/json; charset=utf-8')

@@ -239,6 +239,19 @@ export async function removeSpareCopies(
   );
 }
 
+/** Removes all copies in a folder. */
+export async function removeFolderCopies(
+  sql: Sql,
+  scope: Scope,
+  folderId: string,
+): Promise<RemovedLocation[]> {
+  return sql.rows(
+    `DELETE FROM message_locations WHERE grant_id = $1 AND folder_id = $2
+     RETURNING folder_id AS "folderId", message_id AS "messageId", seen`,
+    [scope.grantId, folderId],
+  );
+}
+
 /** How many copies are waiting to be settled, without those that are held. */
 export async function countGone(sql: Sql, scope: Scope): Promise<number> {
   const [row] = await sql.rows<{ count: number }>(

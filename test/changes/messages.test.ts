@@ -255,9 +255,9 @@ describeWithTestbed('changes', () => {
       const old = all.find((folder) => folder.name === 'Old')!;
       const gone = await mailquay.call('DELETE', `/v3/grants/${grantId}/folders/${old.id}?hard_delete=true`);
       expect(gone.status).toBe(200);
-      await expectInStep(checked);
       const left = await mailquay.nylas.messages.list({ identifier: grantId });
       expect(left.data.map((message) => message.subject)).toEqual(['two']);
+      await expectInStep(checked);
     } finally {
       await mailquay.stop();
       await dovecot.stop();

@@ -103,3 +103,32 @@ it('many that say nothing, or never end their headers, are cut off, and others a
   expect(Date.now() - before).toBeLessThan(LIMIT_MS);
   expect((await api.call('/healthz')).status).toBe(200);
 });
+
+it('who goes on sending what was refused is cut off', async () => {
+  const patient = await startApi({ timeouts: { late: 500, request: 60_000 } });
+  try {
+    for (const headers of [
+      'content-length: 1000000000',
+      'authorization: Bearer wrong\r\ncontent-length: 5000',
+    ]) {
+      const socket = connect(Number(new URL(patient.origin).port), '127.0.0.1');
+      socket.on('error', () => {});
+      let answer = '';
+      socket.on('data', (chunk) => {
+        answer += chunk;
+      });
+      const begun = Date.now();
+      const closed = once(socket, 'close');
+      socket.write(
+        `PUT /v3/grants/g/messages/clean HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${headers}\r\n\r\n`,
+      );
+      const trickle = setInterval(() => socket.write('x'), 50);
+      await closed;
+      clearInterval(trickle);
+      expect(answer).toMatch(/^HTTP\/1.1 4(01|13) /);
+      expect(Date.now() - begun).toBeLessThan(LIMIT_MS);
+    }
+  } finally {
+    await patient.close();
+  }
+});
