@@ -10,6 +10,7 @@ const below = {
   connect: ['platform', 'model', 'mail', 'store', 'providers'],
   changes: ['platform', 'model', 'mail', 'store', 'providers', 'sync'],
   search: ['platform', 'model', 'mail', 'store', 'providers'],
+  webhooks: ['platform', 'model'],
   http: ['platform', 'model', 'mail', 'store', 'connect', 'sync', 'changes', 'search'],
   web: ['platform', 'model', 'http'],
 };
