@@ -16,7 +16,8 @@ export function applicationRoutes({ db }: { db: Database }): Route[] {
       path: '/v3/applications',
       summary: 'The application that the key belongs to',
       tag: 'Applications',
-      differs: 'Without organisations above applications, `organization_id` is the application itself.',
+      differs:
+        'Without organisations above applications, `organization_id` is the application itself, and without workspaces there is no `default_workspace_id`.',
       errors: [404],
       query: SelectQuery,
       response: One(Application),
