@@ -63,7 +63,7 @@ export function messageRoutes({ cursors, originals, search: native }: ReadParts)
       response: Type.Union([Page(Message), Page(RawMessage)]),
       errors: [422, 503, 504],
       differs:
-        '`query_imap` asks the server what is new in the folder, waits for it, and lists the folder whole, not its last 90 days; `metadata_pair` goes together with other filters; `q` is a full text search of our own; drafts are among the messages, as messages.',
+        '`query_imap` asks the server what is new in the folder, waits for it, and lists the folder whole, not its last 90 days; `metadata_pair` goes together with other filters; `q` is a full text search of our own (of a very long mail the first 400,000 characters, and at most some 600 KB of different words); `search_query_native` takes no message numbers, which mean nothing outside of an IMAP session; drafts are among the messages, as messages.',
       async handle({ query, principal, inGrant }) {
         const ids = await foundByProvider(native, query, inGrant, principal.applicationId);
         const filter = { ...toFilter(query), ids };
