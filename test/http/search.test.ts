@@ -247,6 +247,28 @@ describe('a search of another application', () => {
   });
 });
 
+it('a phrase is found in a mail that is longer than the index can tell places of', async () => {
+  const own = await addApplication(api.database.db, 'long');
+  const many = (n: number, text: (i: number) => string) =>
+    Array.from({ length: n }, (_, i) => text(i)).join(' ');
+  const long = await addMailbox(api.database.db, own.id, 'long@example.com', [
+    { id: 'often', subject: 'x', body: `<p>${many(400, (i) => `alpha beta w${i}`)} alpha beta gamma</p>` },
+    { id: 'late', subject: 'x', body: `<p>${many(17_000, (i) => `v${i}`)} kappa lambda</p>` },
+    { id: 'chinese', subject: 'x', body: `<p>${many(300, () => '国家经济发展')} 发展鸚鵡</p>` },
+    { id: 'short', subject: 'x', body: '<p>gamma beta, lambda kappa</p>' },
+  ]);
+  const ids = async (q: string) => {
+    const path = `/v3/grants/${long.grantId}/messages?q=${encodeURIComponent(q)}&select=id`;
+    const { data } = (await (await api.call(path, own.key)).json()) as { data: { id: string }[] };
+    return data.map((message) => message.id);
+  };
+  expect(await ids('"beta gamma"')).toEqual(['often']);
+  expect(await ids('"kappa lambda"')).toEqual(['late']);
+  expect(await ids('发展鸚鵡')).toEqual(['chinese']);
+  // Only what is sure leaves a mail out.
+  expect((await ids('gamma -"beta gamma"')).sort()).toEqual(['often', 'short']);
+});
+
 it('any mail can be indexed, however hostile its text', async () => {
   const unique = Array.from({ length: 200_000 }, (_, i) => i.toString(36)).join(' ');
   const crowd = Array.from({ length: 2_000 }, (_, i) => ({

@@ -69,8 +69,15 @@ export function searchDocument(mail: Searchable): SearchDocument {
   }
   for (const name of mail.filenames) words.add(name, 'B', PEOPLE_END);
   words.add(mail.text, '', MAX_PLACE);
-  return { subject, vector: [words.vector(), ...keysOf(mail, subject)].join(' ') };
+  const cut = words.lostPlaces ? [quoted(LOST_PLACES)] : [];
+  return { subject, vector: [words.vector(), ...keysOf(mail, subject), ...cut].join(' ') };
 }
+
+/**
+ * In the document of a mail of which PostgreSQL keeps not all places: whether words stand beside each other cannot be
+ * told there.
+ */
+export const LOST_PLACES = '!places';
 
 /** The keys that tell whose mail a document is and when it came, to be put behind its vector. */
 export function ownerKeys(grantId: string, date: number): string {
@@ -96,6 +103,8 @@ function keysOf(mail: Searchable, subject: string): string[] {
 
 class WordList {
   readonly #places = new Map<string, string[]>();
+  /** Not every place of every word is kept. */
+  lostPlaces = false;
   #bytes = 0;
   #place = 1;
 
@@ -105,6 +114,7 @@ class WordList {
     let last = begin;
     for (const word of wordsOf(text)) {
       last = begin + word.at;
+      if (last >= end) this.lostPlaces = true;
       if (!this.#note(word.text, last < end ? `${last}${weight}` : weight ? `${end}${weight}` : null)) return;
     }
     this.#place = Math.min(last, end) + 2;
@@ -127,6 +137,7 @@ class WordList {
       places = [];
       this.#places.set(word, places);
     }
+    if (places.length === MAX_PLACES) this.lostPlaces = true;
     if (place === null || places.length === MAX_PLACES) return true;
     this.#bytes += PLACE_BYTES;
     if (this.#bytes > MAX_WORD_BYTES) return false;

@@ -2,6 +2,7 @@
  * What stands in the inverted index beside words. No word can be one of these: words are letters and digits only.
  *   f:ada@example.org   who stands in From; t: c: b: likewise To, Cc and Bcc
  *   ~abc                three neighbours in the subject, for "contains"
+ *   !places             not every place of every word is kept; see document.ts
  *   #grant, #grant.2953 whose mail it is, and in which week it came
  * The migration 0003-search.sql makes the same keys for mail that was there before.
  */

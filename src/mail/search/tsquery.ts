@@ -1,6 +1,6 @@
 /** Searches as PostgreSQL's tsquery, in its text form. */
 
-import { quoted } from './document.ts';
+import { LOST_PLACES, quoted } from './document.ts';
 import type { Query } from './query.ts';
 import type { Word } from './words.ts';
 
@@ -12,18 +12,28 @@ export interface RankedTerm {
   inHead: string;
 }
 
-/** A search as a tsquery. */
-export function toTsquery(query: Query): string {
+/**
+ * A search as a tsquery. In a very long mail a phrase is found by its words, wherever they stand: better one too many
+ * than one that is missed. So under a negation (`negated`) only what is sure leaves a mail out.
+ */
+export function toTsquery(query: Query, negated = false): string {
   switch (query.kind) {
     case 'term':
-      return term(query.words, '');
+      return negated ? term(query.words, '') : anyOf([term(query.words, ''), ...wordsAnywhere(query.words)]);
     case 'not':
-      return `!(${toTsquery(query.query)})`;
+      return `!(${toTsquery(query.query, !negated)})`;
     case 'and':
-      return allOf(query.queries.map(toTsquery));
+      return allOf(query.queries.map((part) => toTsquery(part, negated)));
     case 'or':
-      return anyOf(query.queries.map(toTsquery));
+      return anyOf(query.queries.map((part) => toTsquery(part, negated)));
   }
+}
+
+/** A phrase where places are lost; none for a single word. */
+function wordsAnywhere(words: Word[]): string[] {
+  const told = words.filter((word) => word.kind !== 'last');
+  if (told.length < 2) return [];
+  return [allOf([quoted(LOST_PLACES), ...told.map((word) => term([word], ''))])];
 }
 
 /** All of these tsqueries; none at all is an empty one. */
