@@ -80,7 +80,8 @@ export async function deleteFolder(
       await recordDeleted(ctx, scope, folder, hard);
     });
   } catch (error) {
-    await putBack();
+    // The refusal is what the caller must hear; what cannot be put back lies in Trash.
+    await putBack().catch(() => {});
     throw error;
   }
 }
