@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { zstdCompressSync } from 'node:zlib';
+import { hash } from 'node:crypto';
 import { normalizeAddress } from './address.ts';
 import { fingerprint } from './fingerprint.ts';
 import { parseMail } from './mime/parse.ts';
@@ -7,6 +6,7 @@ import type { ParsedAttachment, Participant } from './mime/types.ts';
 import { type SearchDocument, searchDocument, visibleText } from './search/document.ts';
 import { baseSubject } from './subject.ts';
 import { subjectKey, threadKeys } from './threading/keys.ts';
+import { zstd } from './zstd.ts';
 
 /** A mail made ready for the store: everything that costs CPU is done, and it can cross to another thread. */
 export interface PreparedMail {
@@ -76,6 +76,7 @@ export function prepareMail(raw: Buffer): PreparedMail {
     );
     parseError = [parseError, `body cut at ${MAX_BODY_BYTES} bytes`].filter(Boolean).join(', ');
   }
+  const sha256 = hash('sha256', raw, 'buffer');
   const subject = parsed.subject.slice(0, MAX_SUBJECT_CHARS).toWellFormed();
   return {
     messageId: parsed.messageId?.slice(0, MAX_STORED_ID_CHARS).toWellFormed() ?? null,
@@ -97,8 +98,8 @@ export function prepareMail(raw: Buffer): PreparedMail {
     attachments: parsed.attachments,
     hasAttachment: parsed.attachments.some((a) => !a.isInline),
     size: raw.length,
-    sha256: createHash('sha256').update(raw).digest(),
-    fingerprint: fingerprint(raw),
+    sha256,
+    fingerprint: fingerprint(raw, sha256),
     parseError,
     search: searchDocument({
       subject,
@@ -109,7 +110,7 @@ export function prepareMail(raw: Buffer): PreparedMail {
       filenames: parsed.attachments.flatMap((attachment) => attachment.filename ?? []),
       text: visibleText(parsed.html, parsed.text),
     }),
-    body: zstdCompressSync(body),
-    headers: zstdCompressSync(Buffer.from(JSON.stringify(parsed.headers), 'utf8')),
+    body: zstd(body),
+    headers: zstd(Buffer.from(JSON.stringify(parsed.headers), 'utf8')),
   };
 }

@@ -3,15 +3,12 @@ import { packed } from './packed.ts';
 import type { Scope } from './scope.ts';
 import { insertSearchRows, type SearchRow } from './search-writes.ts';
 
-/** A message as it is inserted; its locations come in the same transaction. */
-export interface NewMessage {
-  id: string;
-  threadId: string;
-  fingerprint: Buffer;
-  remoteId: string | null;
+/** What a message has from its mail alone, wherever it lies. */
+export interface MessageContent {
   messageId: string | null;
   inReplyTo: string | null;
   references: string[];
+  /** Hex. */
   subjectKey: string | null;
   subject: string;
   from: unknown;
@@ -20,8 +17,22 @@ export interface NewMessage {
   bcc: unknown;
   replyTo: unknown;
   participants: string[];
-  date: number;
   snippet: string;
+  hasAttachment: boolean;
+  size: number;
+  /** Hex. */
+  sha256: string;
+}
+
+/** A message as it is inserted; its locations come in the same transaction. */
+export interface NewMessage {
+  /** JSON of a {@link MessageContent}, made where the mail was parsed. */
+  content: string;
+  id: string;
+  threadId: string;
+  fingerprint: Buffer;
+  remoteId: string | null;
+  date: number;
   unread: boolean;
   starred: boolean;
   answered: boolean;
@@ -29,9 +40,6 @@ export interface NewMessage {
   sent: boolean;
   folderIds: string[];
   attachments: unknown[];
-  hasAttachment: boolean;
-  size: number;
-  sha256: Buffer;
   parseError: string | null;
   rawObject: string | null;
   rawOffset: number | null;
@@ -48,11 +56,6 @@ export async function insertMessages(
   now: Date,
 ): Promise<void> {
   if (messages.length === 0) return;
-  const rows = messages.map(({ body: _body, headers: _headers, search: _search, ...m }) => ({
-    ...m,
-    fingerprint: m.fingerprint.toString('hex'),
-    sha256: m.sha256.toString('hex'),
-  }));
   await sql.run(
     `INSERT INTO messages (application_id, grant_id, id, thread_id, fingerprint, remote_id, message_id, in_reply_to, "references",
        subject_key, subject, "from", "to", cc, bcc, reply_to, participants, date, snippet, unread, starred, answered, draft, sent,
@@ -67,7 +70,7 @@ export async function insertMessages(
        "replyTo" jsonb, participants text[], date bigint, snippet text, unread boolean, starred boolean, answered boolean,
        draft boolean, sent boolean, "folderIds" text[], attachments jsonb, "hasAttachment" boolean, size bigint, sha256 text,
        "parseError" text, "rawObject" text, "rawOffset" bigint)`,
-    [scope.applicationId, scope.grantId, JSON.stringify(rows), now],
+    [scope.applicationId, scope.grantId, `[${messages.map(rowJson).join(',')}]`, now],
   );
   const bodies = packed(messages.map((m) => m.body));
   const headers = packed(messages.map((m) => m.headers));
@@ -88,6 +91,18 @@ export async function insertMessages(
     scope,
     messages.map((m) => m.search),
   );
+}
+
+/** A message's row as JSON: what is known of its place, with the content that has been written already. */
+function rowJson({
+  content,
+  body: _body,
+  headers: _headers,
+  search: _search,
+  ...message
+}: NewMessage): string {
+  const place = JSON.stringify({ ...message, fingerprint: message.fingerprint.toString('hex') });
+  return `${place.slice(0, -1)},${content.slice(1)}`;
 }
 
 /** A message that may be the same as one that arrives. */

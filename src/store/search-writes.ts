@@ -10,8 +10,10 @@ export interface SearchRow {
   date: number;
   /** In lower case. */
   subject: string;
-  /** A tsvector as text, with the keys of its owner. */
-  document: string;
+  /** A tsvector as text, in UTF-8. */
+  document: Uint8Array;
+  /** The keys of its owner, to be put behind it. */
+  owner: string;
 }
 
 /** Puts new messages into the inverted index. */
@@ -19,8 +21,8 @@ export async function insertSearchRows(sql: Sql, scope: Scope, rows: SearchRow[]
   if (rows.length === 0) return;
   await sql.run(
     `INSERT INTO message_search (application_id, grant_id, message_id, date, subject, document, version)
-     SELECT $1, $2, d.id, d.date, d.subject, convert_from(substr($6::bytea, d.at, d.length), 'UTF8')::tsvector, ${WORD_RULES}
-     FROM unnest($3::text[], $4::bigint[], $5::text[], $7::int[], $8::int[]) AS d (id, date, subject, at, length)`,
+     SELECT $1, $2, d.id, d.date, d.subject, (convert_from(substr($7::bytea, d.at, d.length), 'UTF8') || ' ' || d.owner)::tsvector, ${WORD_RULES}
+     FROM unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $8::int[], $9::int[]) AS d (id, date, subject, owner, at, length)`,
     [scope.applicationId, scope.grantId, ...columnsOf(rows)],
   );
 }
@@ -72,19 +74,20 @@ export async function updateSearchRows(sql: Sql, scope: Scope, rows: SearchRow[]
   if (rows.length === 0) return;
   await sql.run(
     `UPDATE message_search s SET date = d.date, subject = d.subject,
-       document = convert_from(substr($5::bytea, d.at, d.length), 'UTF8')::tsvector, version = ${WORD_RULES}
-     FROM unnest($2::text[], $3::bigint[], $4::text[], $6::int[], $7::int[]) AS d (id, date, subject, at, length)
+       document = (convert_from(substr($6::bytea, d.at, d.length), 'UTF8') || ' ' || d.owner)::tsvector, version = ${WORD_RULES}
+     FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $7::int[], $8::int[]) AS d (id, date, subject, owner, at, length)
      WHERE s.grant_id = $1 AND s.message_id = d.id`,
     [scope.grantId, ...columnsOf(rows)],
   );
 }
 
 function columnsOf(rows: SearchRow[]): unknown[] {
-  const documents = packed(rows.map((row) => Buffer.from(row.document, 'utf8')));
+  const documents = packed(rows.map((row) => row.document));
   return [
     rows.map((row) => row.messageId),
     rows.map((row) => row.date),
     rows.map((row) => row.subject),
+    rows.map((row) => row.owner),
     ...[documents.bytes, documents.at, documents.lengths],
   ];
 }

@@ -1,4 +1,4 @@
-import type { PreparedMail } from '../mail/prepare.ts';
+import { ownerKeys } from '../mail/search/document.ts';
 import type { Flags, RemoteFlags } from '../providers/provider.ts';
 import type { Sql } from '../store/database.ts';
 import { type FolderCursor, saveCursor } from '../store/folder-cursors.ts';
@@ -30,7 +30,7 @@ import {
   replacedBy,
   SourcesFirst,
 } from './match.ts';
-import { searchRow } from './search-row.ts';
+import type { PackedMail } from './packed-mail.ts';
 import { placeInThreads } from './thread.ts';
 import {
   assertFolder,
@@ -48,7 +48,7 @@ export interface Arrival {
   remoteId: string | null;
   /** INTERNALDATE, unix seconds. */
   internalDate: number;
-  mail: PreparedMail;
+  mail: PackedMail;
   raw: { object: string; offset: number } | null;
   /** It stands in for a mail that the server does not give. */
   placeholder?: boolean;
@@ -95,17 +95,17 @@ export async function applyArrivals(
       scope.grantId,
       place,
       await findCandidates(sql, scope, {
-        fingerprints: fresh.map((a) => Buffer.from(a.mail.fingerprint)),
+        fingerprints: fresh.map((a) => a.mail.fingerprint),
         headerDigests: [],
         remoteIds: fresh.flatMap((a) => a.remoteId ?? []),
         ids: fresh.flatMap((a) =>
-          likelyIds(scope.grantId, { remoteId: a.remoteId, fingerprint: Buffer.from(a.mail.fingerprint) }),
+          likelyIds(scope.grantId, { remoteId: a.remoteId, fingerprint: a.mail.fingerprint }),
         ),
       }),
     );
     if (!rivalsAsked) {
       const rivals = fresh.flatMap((a) =>
-        matcher.rivals({ remoteId: a.remoteId, fingerprint: Buffer.from(a.mail.fingerprint) }),
+        matcher.rivals({ remoteId: a.remoteId, fingerprint: a.mail.fingerprint }),
       );
       if (rivals.length > 0) throw new RivalsHere([...new Set(rivals)]);
     }
@@ -114,7 +114,7 @@ export async function applyArrivals(
     for (const arrival of fresh) {
       const { id, existing } = matcher.take({
         remoteId: arrival.remoteId,
-        fingerprint: Buffer.from(arrival.mail.fingerprint),
+        fingerprint: arrival.mail.fingerprint,
       });
       if (existing) matched.push({ arrival, existing });
       // A mail keeps the id under which its placeholder was seen.
@@ -314,21 +314,10 @@ function newMessage(
   return {
     id,
     threadId,
-    fingerprint: Buffer.from(mail.fingerprint),
+    content: mail.content,
+    fingerprint: mail.fingerprint,
     remoteId: arrival.remoteId,
-    messageId: mail.messageId,
-    inReplyTo: mail.inReplyTo,
-    references: mail.references,
-    subjectKey: mail.subjectKey,
-    subject: mail.subject,
-    from: mail.from,
-    to: mail.to,
-    cc: mail.cc,
-    bcc: mail.bcc,
-    replyTo: mail.replyTo,
-    participants: mail.participants,
     date: arrival.internalDate,
-    snippet: mail.snippet,
     unread: !flags.seen,
     starred: flags.flagged,
     answered: flags.answered,
@@ -336,14 +325,17 @@ function newMessage(
     sent: mail.sender === writer.ownAddress,
     folderIds: [place.folderId],
     attachments: attachmentRows(id, mail.attachments),
-    hasAttachment: mail.hasAttachment,
-    size: mail.size,
-    sha256: Buffer.from(mail.sha256),
     parseError: mail.parseError,
     rawObject: arrival.raw?.object ?? null,
     rawOffset: arrival.raw?.offset ?? null,
-    body: Buffer.from(mail.body),
-    headers: Buffer.from(mail.headers),
-    search: searchRow(writer.scope.grantId, { id, date: arrival.internalDate }, mail.search),
+    body: mail.body,
+    headers: mail.headers,
+    search: {
+      messageId: id,
+      date: arrival.internalDate,
+      subject: mail.searchSubject,
+      document: mail.document,
+      owner: ownerKeys(writer.scope.grantId, arrival.internalDate),
+    },
   };
 }

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { zstdCompressSync } from 'node:zlib';
 import { Piscina } from 'piscina';
 import { fingerprint } from '../mail/fingerprint.ts';
 import { type PreparedMail, prepareMail } from '../mail/prepare.ts';
 import { EMPTY_DOCUMENT, type SearchDocument } from '../mail/search/document.ts';
+import { zstd } from '../mail/zstd.ts';
+import { type PackedMail, type Parcel, packMail, unpackMails } from './packed-mail.ts';
 import type { IndexTask, ParseTask } from './parse-worker.ts';
 
 /** Below this many bytes a mail is parsed on the spot: sending it to another thread costs more. */
@@ -25,7 +26,8 @@ export class ParsePool {
   readonly #pool: Piscina;
   #closed = false;
 
-  constructor(threads: number = availableParallelism()) {
+  /** One core is left to the event loop and the database; on two, a second parser only slows them down. */
+  constructor(threads: number = availableParallelism() - 1) {
     // The build turns .ts into .js beside this file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     this.#pool = new Piscina({
@@ -38,10 +40,11 @@ export class ParsePool {
   }
 
   /** Prepares mails for the store, in order. Never fails for a mail's sake: it says so in `parseError`. */
-  async prepare(raws: Buffer[]): Promise<PreparedMail[]> {
+  async prepare(raws: Buffer[]): Promise<PackedMail[]> {
     const bytes = raws.reduce((sum, raw) => sum + raw.length, 0);
-    if (raws.length <= INLINE_MAILS && bytes <= INLINE_BYTES) return raws.map(prepareMail);
-    const tasks: Promise<PreparedMail[]>[] = [];
+    if (raws.length <= INLINE_MAILS && bytes <= INLINE_BYTES)
+      return raws.map((raw) => packMail(prepareMail(raw)));
+    const tasks: Promise<PackedMail[]>[] = [];
     for (const group of groups(raws)) tasks.push(this.#run(group));
     return (await Promise.all(tasks)).flat();
   }
@@ -70,22 +73,28 @@ export class ParsePool {
     await this.#pool.destroy();
   }
 
-  async #run(raws: Buffer[]): Promise<PreparedMail[]> {
-    const bytes = Buffer.concat(raws);
-    // A fresh copy that can be handed over whole; Buffer.concat may give a slice of a shared pool.
-    const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;
+  async #run(raws: Buffer[]): Promise<PackedMail[]> {
+    // Of its own, not out of a pool: it is handed over whole.
+    const buffer = new ArrayBuffer(raws.reduce((sum, raw) => sum + raw.length, 0));
+    const bytes = new Uint8Array(buffer);
+    let at = 0;
+    for (const raw of raws) {
+      bytes.set(raw, at);
+      at += raw.length;
+    }
     const task: ParseTask = { buffer, lengths: raws.map((raw) => raw.length) };
     try {
-      return (await this.#pool.run(task, {
+      const parcel = await this.#pool.run(task, {
         transferList: [buffer],
         signal: AbortSignal.timeout(PARSE_TIMEOUT_MS * raws.length),
-      })) as PreparedMail[];
+      });
+      return unpackMails(parcel as Parcel);
     } catch (error) {
       if (this.#closed) throw error;
       // One of them broke the thread: find out which, and keep it unread.
       const [only] = raws;
-      if (raws.length === 1 && only) return [unreadable(only, error)];
-      const prepared: PreparedMail[] = [];
+      if (raws.length === 1 && only) return [packMail(unreadable(only, error))];
+      const prepared: PackedMail[] = [];
       for (const raw of raws) prepared.push(...(await this.#run([raw])));
       return prepared;
     }
@@ -130,11 +139,11 @@ function unreadable(raw: Buffer, error: unknown): PreparedMail {
     attachments: [],
     hasAttachment: false,
     size: raw.length,
-    sha256: createHash('sha256').update(raw).digest(),
+    sha256: hash('sha256', raw, 'buffer'),
     fingerprint: fingerprint(raw),
     parseError: `parsing ${reason}`,
     search: EMPTY_DOCUMENT,
-    body: zstdCompressSync(Buffer.alloc(0)),
-    headers: zstdCompressSync(Buffer.from('[]')),
+    body: zstd(Buffer.alloc(0)),
+    headers: zstd(Buffer.from('[]')),
   };
 }

@@ -1,11 +1,12 @@
 import { zstdDecompressSync } from 'node:zlib';
-import { type PreparedMail, prepareMail } from '../mail/prepare.ts';
+import { prepareMail } from '../mail/prepare.ts';
 import {
   type Searchable,
   type SearchDocument,
   searchDocument,
   visibleText,
 } from '../mail/search/document.ts';
+import { type Parcel, packMails } from './packed-mail.ts';
 
 /** Raw mails one after the other in one buffer. */
 export interface ParseTask {
@@ -14,13 +15,14 @@ export interface ParseTask {
 }
 
 /** Runs in a worker thread: parses and packs a batch of mails. */
-export default function parse({ buffer, lengths }: ParseTask): PreparedMail[] {
+export default function parse({ buffer, lengths }: ParseTask): Parcel {
   let offset = 0;
-  return lengths.map((length) => {
+  const mails = lengths.map((length) => {
     const raw = Buffer.from(buffer, offset, length);
     offset += length;
     return prepareMail(raw);
   });
+  return packMails(mails);
 }
 
 /** Stored mails of which the search document is to be made: `body` is zstd of HTML, as the store has it. */

@@ -1,10 +1,11 @@
-import { type PreparedMail, prepareMail } from '../mail/prepare.ts';
+import { prepareMail } from '../mail/prepare.ts';
 import type { MessageOutline, OpenFolder, RemoteMessage } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
 import { clearFailures, countAttempt, forgiveAttempt, parkFailure } from '../store/sync-failures.ts';
 import type { Arrival } from './apply.ts';
 import type { SyncContext } from './context.ts';
 import { placeholderFingerprint } from './match.ts';
+import { packMail } from './packed-mail.ts';
 import type { Place } from './transaction.ts';
 
 /** Up to this many attempts the whole mail is asked for, then its headers, then flags and dates only, then nothing. */
@@ -95,12 +96,12 @@ function waitAfter(attempts: number, { retry, parkedRetry }: SyncContext['timing
 /** A mail of which the server shows only this. */
 function placeholder(place: Place, uid: number, outline: MessageOutline | null, now: Date): Arrival {
   const header = outline?.header ?? Buffer.alloc(0);
-  const mail: PreparedMail = {
+  const mail = packMail({
     ...prepareMail(header),
     size: outline?.size ?? 0,
     fingerprint: placeholderFingerprint(place, uid),
     parseError: 'the server lists this message but does not send it; it is asked for again from time to time',
-  };
+  });
   return {
     uid,
     flags: outline?.flags ?? { seen: true, flagged: false, answered: false, draft: false, keywords: [] },

@@ -7,5 +7,6 @@ export function searchRow(
   { id, date }: { id: string; date: number },
   { subject, vector }: SearchDocument,
 ): SearchRow {
-  return { messageId: id, date, subject, document: `${vector} ${ownerKeys(grantId, date)}` };
+  const document = Buffer.from(vector, 'utf8');
+  return { messageId: id, date, subject, document, owner: ownerKeys(grantId, date) };
 }

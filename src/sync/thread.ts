@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { PreparedMail } from '../mail/prepare.ts';
 import { baseSubject } from '../mail/subject.ts';
 import { MAX_PARTICIPANTS, type ThreadMail } from '../mail/threading/keys.ts';
 import { planThreads, type SubjectCandidate } from '../mail/threading/plan.ts';
@@ -15,6 +14,7 @@ import {
   upsertThreadKeys,
 } from '../store/thread-writes.ts';
 import { base32 } from './match.ts';
+import type { PackedMail } from './packed-mail.ts';
 
 /** Stored mails of one subject that are compared with a new one, nearest in time: bounds the work of a robot's subject. */
 const MAX_SUBJECT_CANDIDATES = 200;
@@ -34,7 +34,7 @@ export interface Placed {
 export async function placeInThreads(
   sql: Sql,
   scope: Scope,
-  messages: { id: string; mail: PreparedMail; date: number }[],
+  messages: { id: string; mail: PackedMail; date: number }[],
 ): Promise<Placed> {
   const mails = messages.map(
     ({ id, mail, date }): ThreadMail => ({
@@ -42,9 +42,9 @@ export async function placeInThreads(
       keys: mail.threadKeys,
       subjectKey: mail.subjectKey,
       isReply: mail.isReply,
-      hasReferences: mail.references.length > 0 || mail.inReplyTo !== null,
+      hasReferences: mail.hasReferences,
       date,
-      participants: mail.participants.slice(0, MAX_PARTICIPANTS),
+      participants: mail.participants,
     }),
   );
   const knownKeys = await findThreadsByKey(sql, scope, [...new Set(mails.flatMap((m) => m.keys))]);

@@ -3,7 +3,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { searchDocument } from '../../src/mail/search/document.ts';
 import type { Database } from '../../src/store/database.ts';
 import { insertLocations } from '../../src/store/locations.ts';
-import { insertMessages } from '../../src/store/message-writes.ts';
+import { insertMessages, type MessageContent } from '../../src/store/message-writes.ts';
 import { insertThreads, refreshThreads } from '../../src/store/thread-writes.ts';
 import { searchRow } from '../../src/sync/search-row.ts';
 import { addMailbox, type FixtureMailbox } from './fixture.ts';
@@ -61,24 +61,29 @@ export async function addBulk(
           ...{ from, to: [], cc: [], bcc: [], filenames: [] },
           text: mail.text,
         });
-        return {
-          ...mail,
-          fingerprint: digest(mail.id),
-          remoteId: null,
+        const content: MessageContent = {
           messageId: null,
           inReplyTo: null,
           references: [],
           subjectKey: null,
+          subject: mail.subject,
           ...{ from, to: [], cc: [], bcc: [], replyTo: [] },
           participants: [mail.from],
           snippet: mail.text.slice(0, 100),
+          hasAttachment: mail.hasAttachment,
+          size: 1,
+          sha256: digest(mail.id).toString('hex'),
+        };
+        return {
+          ...mail,
+          content: JSON.stringify(content),
+          fingerprint: digest(mail.id),
+          remoteId: null,
           answered: false,
           draft: false,
           sent: false,
           folderIds: [folders[mail.folder]],
           attachments: [],
-          size: 1,
-          sha256: digest(mail.id),
           parseError: null,
           rawObject: null,
           rawOffset: null,

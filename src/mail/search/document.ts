@@ -13,7 +13,7 @@ import {
   weekKey,
   weekOf,
 } from './keys.ts';
-import { wordsOf } from './words.ts';
+import { eachWord } from './words.ts';
 
 /** What of a mail is searched. */
 export interface Searchable extends Record<AddressField, Participant[]> {
@@ -101,8 +101,14 @@ function keysOf(mail: Searchable, subject: string): string[] {
   return keys;
 }
 
+/** A word's places as PostgreSQL reads them, and how many they are. */
+interface Places {
+  text: string;
+  count: number;
+}
+
 class WordList {
-  readonly #places = new Map<string, string[]>();
+  readonly #words = new Map<string, Places>();
   /** Not every place of every word is kept. */
   lostPlaces = false;
   #bytes = 0;
@@ -112,36 +118,37 @@ class WordList {
   add(text: string, weight: Weight, end: number): void {
     const begin = this.#place;
     let last = begin;
-    for (const word of wordsOf(text)) {
-      last = begin + word.at;
-      if (last >= end) this.lostPlaces = true;
-      if (!this.#note(word.text, last < end ? `${last}${weight}` : weight ? `${end}${weight}` : null)) return;
-    }
+    eachWord(text, (word, at) => {
+      last = begin + at;
+      if (last < end) return this.#note(word, `${last}${weight}`);
+      this.lostPlaces = true;
+      return this.#note(word, weight ? `${end}${weight}` : null);
+    });
     this.#place = Math.min(last, end) + 2;
   }
 
   vector(): string {
-    const words: string[] = [];
-    for (const [word, places] of this.#places) {
-      words.push(places.length > 0 ? `'${word}':${places.join(',')}` : `'${word}'`);
-    }
-    return words.join(' ');
+    let vector = '';
+    for (const [word, { text, count }] of this.#words)
+      vector += count > 0 ? ` '${word}':${text}` : ` '${word}'`;
+    return vector.slice(1);
   }
 
   /** False when the list is full. */
   #note(word: string, place: string | null): boolean {
-    let places = this.#places.get(word);
+    let places = this.#words.get(word);
     if (!places) {
       this.#bytes += Buffer.byteLength(word) + WORD_OVERHEAD;
       if (this.#bytes > MAX_WORD_BYTES) return false;
-      places = [];
-      this.#places.set(word, places);
+      places = { text: '', count: 0 };
+      this.#words.set(word, places);
     }
-    if (places.length === MAX_PLACES) this.lostPlaces = true;
-    if (place === null || places.length === MAX_PLACES) return true;
+    if (places.count === MAX_PLACES) this.lostPlaces = true;
+    if (place === null || places.count === MAX_PLACES) return true;
     this.#bytes += PLACE_BYTES;
     if (this.#bytes > MAX_WORD_BYTES) return false;
-    places.push(place);
+    places.text = places.count === 0 ? place : `${places.text},${place}`;
+    places.count += 1;
     return true;
   }
 }

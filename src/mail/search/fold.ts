@@ -29,11 +29,21 @@ const LETTERS = new Map([
 const OTHER_LETTERS = new RegExp(`[${[...LETTERS.keys()].join('')}]`, 'g');
 
 /**
+ * Stretches with characters beyond ASCII, and what little ASCII stands between them: all that folding is more than lower
+ * case for. No mark that `foldStretch` leaves composes with an ASCII letter before it, so the cut changes nothing.
+ */
+const BEYOND_ASCII = /[^\0-\x7f]+(?:[\0-\x7f]{1,16}[^\0-\x7f]+)*/g;
+
+/**
  * `text` in lower case and compatibility form (full and half width, ligatures), without accents and invisible
  * characters. Marks that make another letter stay: Indic and Thai vowels, Japanese voicing. Linear.
  */
 export function fold(text: string): string {
   if (ASCII_ONLY.test(text)) return text.toLowerCase();
+  return text.replace(BEYOND_ASCII, foldStretch).toLowerCase();
+}
+
+function foldStretch(text: string): string {
   return withoutPilesOfMarks(text.replace(INVISIBLE, ''))
     .normalize('NFKD')
     .replace(ACCENTS, '')

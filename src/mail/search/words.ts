@@ -44,43 +44,42 @@ function classify(character: string): number {
 }
 
 /** The words of `text`, in order. Linear. */
-export function* wordsOf(text: string): Generator<Word> {
+export function wordsOf(text: string): Word[] {
+  const words: Word[] = [];
+  eachWord(text, (word, at, kind) => words.push({ text: word, at, kind }) > 0);
+  return words;
+}
+
+/** Shows each word of `text` to `visit`, in order, until it returns false. Linear. */
+export function eachWord(
+  text: string,
+  visit: (text: string, at: number, kind: Word['kind']) => boolean,
+): void {
+  const folded = fold(text);
   let at = 0;
-  for (const [run, kind] of runsOf(fold(text))) {
+  for (let i = 0; i < folded.length; ) {
+    const begin = i;
+    const kind = kindOf(folded.codePointAt(i)!);
+    do i += folded.codePointAt(i)! > 0xffff ? 2 : 1;
+    while (i < folded.length && kindOf(folded.codePointAt(i)!) === kind);
+    if (kind === OTHER) continue;
     if (kind === SPACED) {
-      yield { text: cut(run), at, kind: 'word' };
+      if (!visit(cut(folded.slice(begin, i)), at, 'word')) return;
       at += 1;
       continue;
     }
-    const begin = at;
+    const first = at;
     let before = '';
-    for (const character of run) {
+    for (const character of folded.slice(begin, i)) {
       if (before) {
-        yield { text: before + character, at, kind: 'pair' };
+        if (!visit(before + character, at, 'pair')) return;
         at += 1;
       }
       before = character;
     }
-    yield { text: before, at, kind: at > begin ? 'last' : 'single' };
+    if (!visit(before, at, at > first ? 'last' : 'single')) return;
     at += 1;
   }
-}
-
-/** Stretches of one kind of letters. */
-function* runsOf(text: string): Generator<[run: string, kind: number]> {
-  let begin = 0;
-  let kind = OTHER;
-  for (let i = 0; i < text.length; ) {
-    const code = text.codePointAt(i)!;
-    const here = kindOf(code);
-    if (here !== kind) {
-      if (kind !== OTHER) yield [text.slice(begin, i), kind];
-      begin = i;
-      kind = here;
-    }
-    i += code > 0xffff ? 2 : 1;
-  }
-  if (kind !== OTHER) yield [text.slice(begin), kind];
 }
 
 /** True for text of a script that sets no spaces between words. */
