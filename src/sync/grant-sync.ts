@@ -150,7 +150,10 @@ export class GrantSync {
     for (const folder of [...this.#folders.values()].sort(byPriority)) {
       if (!folder.row.selectable) continue;
       const need = this.#need(folder);
-      if (need) needs.push({ folder, need });
+      // What was hinted at meanwhile is quickest to have on the connection that watches it.
+      if (need === 'look' && folder.cursor && this.#dirty.delete(folder.row.path))
+        needs.push({ folder, need: 'quick' });
+      else if (need) needs.push({ folder, need });
       else if (folder.failures === 0 && !hasHistory(folder)) folder.inStepAt = began.getTime();
     }
     // What was moved is missing from one folder first, and then found in another.

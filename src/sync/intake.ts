@@ -36,6 +36,11 @@ export interface Fetched {
   messages: RemoteMessage[];
   /** Those that were suspects, and have come or are gone now. */
   suspects: number[];
+  /**
+   * Nothing that was fetched under one UIDVALIDITY may be stored when it has changed meanwhile: asked behind the fetch,
+   * answered while the mail is parsed. Rejects with `changed`.
+   */
+  unchanged: Promise<void>;
 }
 
 /** The way of mail from an open folder into the store. */
@@ -62,7 +67,7 @@ export async function fetch(
 ): Promise<Fetched> {
   const place = placeOf(state, folder.uidValidity);
   const ahead = async (messages: RemoteMessage[]) =>
-    store(ctx, folder, state, { place, messages, suspects: [] }, { ...options, advance: null });
+    store(ctx, folder, state, fetchedFrom(folder, place, messages, []), { ...options, advance: null });
   const { easy, hard, suspects } = await sortOut(ctx, place, uids, options.parkedToo ?? false);
   const read = await readTogether(ctx, folder, place, easy, options, ahead);
   let { messages } = read;
@@ -84,7 +89,19 @@ export async function fetch(
       clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, [uid]),
     );
   }
-  return { place, messages, suspects: suspects.filter((uid) => !read.unreadable.includes(uid)) };
+  return fetchedFrom(
+    folder,
+    place,
+    messages,
+    suspects.filter((uid) => !read.unreadable.includes(uid)),
+  );
+}
+
+function fetchedFrom(folder: OpenFolder, place: Place, messages: RemoteMessage[], suspects: number[]): Fetched {
+  const unchanged = folder.assertUnchanged();
+  // Whoever stores the mail awaits it; until then its failure has an owner.
+  unchanged.catch(() => {});
+  return { place, messages, suspects, unchanged };
 }
 
 /** Second half: keeps the raw copies, parses, and applies with the cursor in one transaction. */
@@ -109,8 +126,7 @@ export async function write(
 ): Promise<void> {
   const { place } = fetched;
   await faultPoint('sync.after_prepare');
-  // Nothing that was fetched under one UIDVALIDITY may be stored when it has changed meanwhile.
-  await folder.assertUnchanged();
+  await fetched.unchanged;
   await ctx.serial(async () => {
     const cursor = options.advance?.(state.cursor) ?? null;
     await apply(ctx, folder, place, arrivals, options.isLive, cursor, options.sourcesFirst);

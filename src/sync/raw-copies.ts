@@ -23,7 +23,7 @@ export async function storeRawCopies(
   const object = `raw/${grantId}/${now.toISOString().slice(0, 10)}/${randomUUID()}`;
   try {
     await faultPoint('blob.before_put');
-    await blobs.put(object, raws);
+    await blobs.put(object, raws, { copy: true });
     await faultPoint('blob.after_put');
   } catch (error) {
     onFailure(error);

@@ -5,14 +5,22 @@ import type { Readable } from 'node:stream';
  * `a-z 0-9 . _ -` and `/`. Raw copies of mail are `raw/<grant id>/<yyyy-mm-dd>/<uuid>`, one object a batch.
  */
 export interface BlobStore {
-  /** Durable when it resolves. */
-  put(key: string, chunks: Buffer[]): Promise<void>;
+  /** Written when it resolves; on the disk as well, unless it is said to be had elsewhere too (`copy`). */
+  put(key: string, chunks: Buffer[], options?: PutOptions): Promise<void>;
   /** Throws {@link BlobMissing} before the first byte when there is no such object or it is too short. */
   read(key: string, range?: BlobRange): Promise<Readable>;
   /** Deletes all objects under a prefix that ends with `/`. */
   deletePrefix(prefix: string): Promise<void>;
   /** The keys under a prefix that ends with `/`, in no promised order. */
   list(prefix: string): AsyncIterable<string>;
+}
+
+export interface PutOptions {
+  /**
+   * It is a copy of what can be asked for again, and whoever reads it checks it by its digest: it need not survive a
+   * power cut.
+   */
+  copy?: boolean;
 }
 
 export interface BlobRange {
