@@ -97,7 +97,12 @@ export async function fetch(
   );
 }
 
-function fetchedFrom(folder: OpenFolder, place: Place, messages: RemoteMessage[], suspects: number[]): Fetched {
+function fetchedFrom(
+  folder: OpenFolder,
+  place: Place,
+  messages: RemoteMessage[],
+  suspects: number[],
+): Fetched {
   const unchanged = folder.assertUnchanged();
   // Whoever stores the mail awaits it; until then its failure has an owner.
   unchanged.catch(() => {});

@@ -4,15 +4,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
-import '../../src/store/database.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import type { Snapshot } from '../support/checker/compare.ts';
 import type { Checked } from '../support/checker/copy.ts';
 import { expectInStep, snapshot } from '../support/checker.ts';
+import { Child } from '../support/child.ts';
+import { engineSql, forgetLeases } from '../support/engine-sql.ts';
 import { eventually, type TestMailquay } from '../support/mailquay.ts';
-import { Child } from './child.ts';
 
 const USER = 'crash@mailquay.example';
 /** A run that has not met its fault point by then has passed untouched, in ms. */
@@ -155,7 +154,7 @@ export class CrashBench {
     await this.#phase(synced, 'live');
     await expectInStep(this.#checked(synced, other));
     await other.kill();
-    await this.#forget(synced);
+    await forgetLeases(synced.url);
     this.#synced = synced.name;
   }
 
@@ -190,7 +189,7 @@ export class CrashBench {
       }
     }
     if (!killed.fault) throw new Error('mailquay ended by itself');
-    await this.#forget(space);
+    await forgetLeases(space.url);
     const child = new Child(space.url);
     try {
       await child.ready();
@@ -198,17 +197,6 @@ export class CrashBench {
     } finally {
       await child.kill();
     }
-  }
-
-  /** Lets the leases of a dead process be over. */
-  async #forget(space: Space): Promise<void> {
-    const [there] = await this.#sql<{ leases: string | null }>(
-      space,
-      "SELECT to_regclass('leases')::text AS leases",
-    );
-    if (!there?.leases) return;
-    await this.#sql(space, "UPDATE leases SET expires_at = now() - interval '1 minute'");
-    await this.#sql(space, 'UPDATE grant_erasures SET claimed_until = NULL');
   }
 
   async #phase(space: Space, phase: string): Promise<void> {
@@ -285,7 +273,7 @@ export class CrashBench {
   }
 
   #sql<T>(space: Space, text: string, values?: unknown[]): Promise<T[]> {
-    return plain(space.url, text, values);
+    return engineSql(space.url, text, values);
   }
 
   async #space(template: string | null): Promise<Space> {
@@ -299,23 +287,7 @@ export class CrashBench {
 
   async #admin(statement: string): Promise<void> {
     // A process that was killed a moment ago may still hold its connections.
-    await eventually(() => plain(this.#server, statement));
-  }
-}
-
-/** One statement on a connection of its own, as the engine sees the rows. */
-async function plain<T>(url: string, text: string, values?: unknown[]): Promise<T[]> {
-  const client = new pg.Client(url);
-  // The database may be dropped under a look that nobody waits for any more.
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    await client.query(
-      `SELECT set_config('mailquay.application_id', '00000000-0000-0000-0000-000000000000', false)`,
-    );
-    return (await client.query(text, values)).rows as T[];
-  } finally {
-    await client.end();
+    await eventually(() => engineSql(this.#server, statement));
   }
 }
 

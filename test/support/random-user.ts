@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dovecot } from '../../testbed/dovecot.ts';
 import { MailMaker } from '../../testbed/mail-maker.ts';
+import { noteCopy } from './checker/compare.ts';
 import { eventually } from './eventually.ts';
 import { folderStatus } from './folder-status.ts';
 
@@ -80,6 +81,7 @@ export class RandomUser {
     this.#sent.push(raw);
     this.#note(`append ${folder}`);
     const flags = FLAGS.filter(() => this.#random() < 0.2);
+    noteCopy(this.#dovecot, this.#user, raw, date.getTime() / 1000);
     await this.#dovecot.append(this.#user, folder, raw, { flags, internalDate: date });
   }
 

@@ -4,9 +4,10 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
-import { capabilitiesWithout, startDovecot } from '../../testbed/dovecot.ts';
+import { startDovecot } from '../../testbed/dovecot.ts';
 import { fillMaildir } from '../../testbed/generate.ts';
 import { randomFrom } from '../../testbed/mail-maker.ts';
+import { SERVERS } from '../converge/servers.ts';
 import { expectInStep, snapshot } from '../support/checker.ts';
 import { startMailquay, type TestMailquay } from '../support/mailquay.ts';
 import { RandomUser } from '../support/random-user.ts';
@@ -20,18 +21,6 @@ const REPEATED = process.env.CONVERGE_SEED ? Number(process.env.CONVERGE_SEED) :
 const SEED = LONG ? Math.floor(Math.random() * 1e9) : 181_946_593;
 const ROUND_MS = 60_000;
 
-/** What servers in the field lack; some are tried in the long form only, or by name. */
-const SERVERS: [name: string, capabilities: string | undefined, form?: 'long'][] = [
-  ['everything', undefined],
-  ['no CONDSTORE', capabilitiesWithout('CONDSTORE', 'QRESYNC')],
-  ['no QRESYNC', capabilitiesWithout('QRESYNC'), 'long'],
-  ['no MOVE and no UIDPLUS', capabilitiesWithout('MOVE', 'UIDPLUS')],
-  ['no IDLE', capabilitiesWithout('IDLE', 'NOTIFY'), 'long'],
-  ['no NOTIFY', capabilitiesWithout('NOTIFY'), 'long'],
-  ['no SPECIAL-USE', capabilitiesWithout('SPECIAL-USE'), 'long'],
-  ['no LIST-STATUS', capabilitiesWithout('LIST-STATUS'), 'long'],
-  ['bare IMAP4rev1', 'IMAP4rev1'],
-];
 /** Only servers whose name holds this. */
 const ONLY = process.env.CONVERGE_SERVER ?? '';
 
@@ -43,8 +32,8 @@ describeWithTestbed('converge', () => {
   afterAll(() => mailquay?.stop());
 
   test.for(
-    SERVERS.map(([name, capabilities, form], index) => ({ name, capabilities, form, index })).filter(
-      ({ name, form }) => (ONLY ? name.includes(ONLY) : LONG || form !== 'long'),
+    SERVERS.map((server, index) => ({ ...server, index })).filter(({ name, form }) =>
+      ONLY ? name.includes(ONLY) : LONG || form !== 'long',
     ),
   )('$name', { timeout: ROUNDS * ROUND_MS * 4 }, async ({ name, capabilities, index }, { annotate }) => {
     const dovecot = await startDovecot({ capabilities });

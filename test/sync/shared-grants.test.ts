@@ -7,7 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { describeWithTestbed } from '../../testbed/describe.ts';
 import { type Dovecot, startDovecot } from '../../testbed/dovecot.ts';
-import { Child } from '../crash/child.ts';
+import { Child } from '../support/child.ts';
 import { eventually } from '../support/eventually.ts';
 import { freshDatabase } from '../support/test-database.ts';
 

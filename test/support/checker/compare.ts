@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Dovecot } from '../../../testbed/dovecot.ts';
 import { allOf } from '../all-pages.ts';
 import type { Checked, Copy } from './copy.ts';
@@ -66,6 +67,18 @@ export async function compare(checked: Checked, since: Snapshot | null): Promise
 /** Internal dates of all copies ever seen, by server, user and digest. */
 const dateCache = new WeakMap<Dovecot, Map<string, Set<number>>>();
 
+/** Tells of a copy that may be gone before anybody looks. `date`: INTERNALDATE, unix seconds. */
+export function noteCopy(dovecot: Dovecot, user: string, raw: Buffer, date: number): void {
+  addDate(dovecot, user, createHash('sha256').update(raw).digest('hex'), date);
+}
+
+function addDate(dovecot: Dovecot, user: string, sha256: string | undefined, date: number): void {
+  const cache = dateCache.get(dovecot) ?? new Map<string, Set<number>>();
+  dateCache.set(dovecot, cache);
+  const key = `${user} ${sha256}`;
+  cache.set(key, (cache.get(key) ?? new Set()).add(date));
+}
+
 /** A message keeps the date of one of its copies, also when that copy is gone. */
 function compareDates(
   { dovecot, user }: Checked,
@@ -73,15 +86,11 @@ function compareDates(
   digests: Map<string, string>,
   messages: StoredMessage[],
 ): string[] {
-  const cache = dateCache.get(dovecot) ?? new Map<string, Set<number>>();
-  dateCache.set(dovecot, cache);
-  for (const { folder, validity, uid, date } of truth.copies) {
-    const key = `${user} ${digests.get(`${folder} ${validity}/${uid}`)}`;
-    const dates = cache.get(key) ?? new Set();
-    cache.set(key, dates.add(date));
-  }
+  for (const { folder, validity, uid, date } of truth.copies)
+    addDate(dovecot, user, digests.get(`${folder} ${validity}/${uid}`), date);
+  const cache = dateCache.get(dovecot);
   return messages
-    .filter((m) => !cache.get(`${user} ${m.sha256}`)?.has(m.date))
+    .filter((m) => !cache?.get(`${user} ${m.sha256}`)?.has(m.date))
     .map((m) => `date of ${m.id} is ${m.date}`);
 }
 

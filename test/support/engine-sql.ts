@@ -1,0 +1,31 @@
+/** SQL beside a running mailquay, as the engine sees the rows. */
+import pg from 'pg';
+// Numbers as the product reads them.
+import '../../src/store/database.ts';
+
+/** One statement on a connection of its own. */
+export async function engineSql<T>(url: string, text: string, values?: unknown[]): Promise<T[]> {
+  const client = new pg.Client(url);
+  // The database may be dropped under a look that nobody waits for any more.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await client.query(
+      `SELECT set_config('mailquay.application_id', '00000000-0000-0000-0000-000000000000', false)`,
+    );
+    return (await client.query(text, values)).rows as T[];
+  } finally {
+    await client.end();
+  }
+}
+
+/** Lets the leases of a dead process be over, as a while would. */
+export async function forgetLeases(url: string): Promise<void> {
+  const [there] = await engineSql<{ leases: string | null }>(
+    url,
+    "SELECT to_regclass('leases')::text AS leases",
+  );
+  if (!there?.leases) return;
+  await engineSql(url, "UPDATE leases SET expires_at = now() - interval '1 minute'");
+  await engineSql(url, 'UPDATE grant_erasures SET claimed_until = NULL');
+}
