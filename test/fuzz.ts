@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz`: the long forms of what the suite samples. `--parsers N` runs only the parsers, `--requests N` only
- * the requests from /openapi.json; `--seed S` repeats a run.
+ * `npm run fuzz`: the long forms of what the suite samples, and how the time of parsers grows with their input.
+ * `--parsers N` runs only the parsers, `--requests N` only the requests from /openapi.json; `--seed S` repeats a run.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -8,8 +8,10 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { installTestbed } from '../testbed/install.ts';
+import { growthFailures } from './fuzz/growth.ts';
 
 const LONG = '100000';
+const PARSERS = ['parsers', 'grammars', 'imap-replies'].map((name) => `test/fuzz/${name}.test.ts`);
 
 const { values } = parseArgs({
   options: { parsers: { type: 'string' }, requests: { type: 'string' }, seed: { type: 'string' } },
@@ -17,7 +19,7 @@ const { values } = parseArgs({
 const both = values.parsers === undefined && values.requests === undefined;
 const seed = values.seed ?? String(randomInt(2 ** 31));
 const files = [
-  ...(both || values.parsers ? ['test/fuzz/parsers.test.ts'] : []),
+  ...(both || values.parsers ? PARSERS : []),
   ...(both || values.requests ? ['test/fuzz/requests.test.ts'] : []),
 ];
 const { ok, reason } = await installTestbed(['dovecot']);
@@ -35,3 +37,9 @@ const { status } = spawnSync(process.execPath, [vitest, 'run', ...files], {
   },
 });
 process.exitCode = status ?? 1;
+if (both || values.parsers) {
+  const { measured, failures } = growthFailures();
+  for (const failure of failures) console.error(failure);
+  console.log(`twice the input, ${measured} kinds: ${failures.length} take more than 2.5 times as long`);
+  if (failures.length > 0) process.exitCode = 1;
+}

@@ -100,6 +100,7 @@ async function start(
     isLive: (uid) => uid >= liveFrom,
     advance: () => cursor,
     matchFirst: state.rematching,
+    flagsToo: true,
     sourcesFirst: sourcesFirst && state.appeared && !before,
   });
   state.copiesSeenAt = null;

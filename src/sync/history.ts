@@ -91,6 +91,7 @@ async function takeSlices(
           highestModseq: Math.min((latest as FolderCursor).highestModseq, folder.highestModseq ?? 0),
         }),
         matchFirst: state.rematching,
+        flagsToo: true,
       };
       const fetched = await fetch(ctx, folder, state, slice, options);
       history.length -= slice.length;

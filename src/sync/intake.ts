@@ -1,9 +1,10 @@
 import { faultPoint } from '../platform/fault-point.ts';
 import type { OpenFolder, RemoteMessage } from '../providers/provider.ts';
+import { lastChangeId } from '../store/changes.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import { storedUids } from '../store/locations.ts';
 import { clearFailures, findFailures, suspect } from '../store/sync-failures.ts';
-import { type Arrival, applyArrivals, applyGone } from './apply.ts';
+import { type Arrival, applyArrivals, applyFlags, applyGone } from './apply.ts';
 import { applyIdentities } from './apply-identities.ts';
 import type { SyncContext } from './context.ts';
 import { type FolderState, placeOf } from './folder-state.ts';
@@ -26,6 +27,11 @@ export interface IntakeOptions {
   matchFirst: boolean;
   /** Look at the folders where new copies are known from before anything is stored (throws SourcesFirst). */
   sourcesFirst?: boolean;
+  /**
+   * What a change of our own has stored already has its flags read again: no look at changes will tell of them, since
+   * these begin with this one.
+   */
+  flagsToo?: boolean;
   /** Try parked mails as well. */
   parkedToo?: boolean;
 }
@@ -68,7 +74,8 @@ export async function fetch(
   const place = placeOf(state, folder.uidValidity);
   const ahead = async (messages: RemoteMessage[]) =>
     store(ctx, folder, state, fetchedFrom(folder, place, messages, []), { ...options, advance: null });
-  const { easy, hard, suspects } = await sortOut(ctx, place, uids, options.parkedToo ?? false);
+  const { easy, hard, suspects, known } = await sortOut(ctx, place, uids, options.parkedToo ?? false);
+  if (options.flagsToo) await readFlags(ctx, folder, place, known);
   const read = await readTogether(ctx, folder, place, easy, options, ahead);
   let { messages } = read;
   if (hard.length > 0) {
@@ -143,6 +150,21 @@ export async function write(
       clearFailures(sql, ctx.writer.scope, place.folderId, place.uidValidity, fetched.suspects),
     );
   }
+}
+
+/** Brings the flags of copies in step that are stored already. */
+async function readFlags(ctx: SyncContext, folder: OpenFolder, place: Place, known: number[]): Promise<void> {
+  if (known.length === 0) return;
+  const wanted = new Set(known);
+  let stale: number;
+  do {
+    const seenAt = await ctx.writer.db.engine(lastChangeId);
+    const rows = await folder.flags(Math.min(...known), Math.max(...known));
+    await folder.assertUnchanged();
+    const ours = rows.filter(({ uid }) => wanted.has(uid));
+    stale = await ctx.serial(() => applyFlags(ctx.writer, place, ours, seenAt));
+    // Older than a change of our own that came meanwhile: asked for again.
+  } while (stale > 0);
 }
 
 /** Applies mail; what came back into its folder under another UID is known again. */
@@ -270,6 +292,8 @@ async function sortOut(
   easy: number[];
   hard: (Resisting & { uid: number })[];
   suspects: number[];
+  /** Stored already. */
+  known: number[];
 }> {
   const { db, scope } = ctx.writer;
   const { failures, stored } = await db.engine(async (sql) => ({
@@ -284,5 +308,10 @@ async function sortOut(
     .sort((a, b) => a.attempts - b.attempts);
   const apart = new Set([...hard.map((f) => f.uid), ...resisting.filter(resting).map((f) => f.uid)]);
   const easy = uids.filter((uid) => !apart.has(uid) && !stored.has(uid));
-  return { easy, hard, suspects: failures.map((f) => f.uid).filter((uid) => !apart.has(uid)) };
+  return {
+    easy,
+    hard,
+    suspects: failures.map((f) => f.uid).filter((uid) => !apart.has(uid)),
+    known: uids.filter((uid) => stored.has(uid)),
+  };
 }

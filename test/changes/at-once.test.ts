@@ -55,6 +55,25 @@ describeWithTestbed('changes at once', () => {
   const find = async (messageId: string) =>
     (await mailquay.nylas.messages.find({ identifier: grantId, messageId })).data;
 
+  test('of a copy that no look of the sync has seen yet: somebody else marks it, and that shows', async () => {
+    // As if another process had the grant, and were slow.
+    await mailquay.sql(
+      `UPDATE leases SET owner = 'elsewhere', token = token + 1, expires_at = now() + interval '1 hour' WHERE grant_id = $1 RETURNING 1`,
+      [grantId],
+    );
+    const [message] = await inbox();
+    const made = await mailquay.call('POST', `/v3/grants/${grantId}/folders`, { name: 'Unseen' });
+    await update(message!.id, { folders: [made.body.data!.id] });
+    await dovecot.doveadm('flags', 'add', '-u', USER, '\\Flagged', 'mailbox', 'Unseen', 'all');
+    expect((await find(message!.id)).starred).toBe(false);
+    await mailquay.sql(
+      `UPDATE leases SET expires_at = now() - interval '1 second' WHERE grant_id = $1 RETURNING 1`,
+      [grantId],
+    );
+    await expectInStep(checked, { since });
+    expect((await find(message!.id)).starred).toBe(true);
+  });
+
   test('of one message: all that was accepted is there, here and on the server', async () => {
     for (const message of (await inbox()).slice(0, 5)) {
       await Promise.all([

@@ -6,12 +6,7 @@ import { fingerprint } from '../../src/mail/fingerprint.ts';
 import { prepareMail } from '../../src/mail/prepare.ts';
 import { parseUidSet } from '../../src/providers/imap/connection.ts';
 import { MailMaker } from '../../testbed/mail-maker.ts';
-
-/** Runs of each property: a sample in the suite, many in `npm run fuzz`. */
-const RUNS = Number(process.env.MAILQUAY_FUZZ_RUNS ?? 150);
-/** Printed when a property fails, and taken from here to replay one. */
-const SEED = process.env.MAILQUAY_FUZZ_SEED ? Number(process.env.MAILQUAY_FUZZ_SEED) : undefined;
-const TIMEOUT_MS = 60 * 60_000;
+import { holds, TIMEOUT_MS } from './property.ts';
 
 const maker = new MailMaker(7, 'fuzz@mailquay.example');
 const SAMPLES = Array.from({ length: 40 }, (_, i) => Buffer.from(maker.next(new Date(1.7e12 + i * 1e7)).raw));
@@ -59,10 +54,6 @@ const mutated = fc
     }
     return bytes;
   });
-
-function holds<T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => void): void {
-  fc.assert(fc.property(arbitrary, check), { numRuns: RUNS, seed: SEED });
-}
 
 function storable(value: unknown): void {
   const text = JSON.stringify(value, (_key, v) => (v instanceof Uint8Array ? undefined : v));

@@ -19,7 +19,11 @@ export async function openForEditing(
   signal: AbortSignal,
   release: () => void,
 ): Promise<EditableFolder> {
-  const box = await withDeadline(client, timings.select, signal, 'SELECT', () => client.mailboxOpen(path));
+  const box: MailboxObject | undefined = await withDeadline(client, timings.select, signal, 'SELECT', () =>
+    client.mailboxOpen(path),
+  );
+  // The library gives nothing when the server says BYE in mid-command.
+  if (!box) throw new ProviderError('network', client.byeReason || 'The server closed the connection.');
   if (box.readOnly)
     throw new ProviderError('folder_refused', 'The server opens this folder for reading only.');
   return new ImapEditableFolder(client, box, timings, signal, release);

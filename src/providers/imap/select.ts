@@ -1,4 +1,4 @@
-import type { ImapFlow } from 'imapflow';
+import type { ImapFlow, MailboxObject } from 'imapflow';
 import { ProviderError } from '../provider.ts';
 import { type ImapTimings, withDeadline } from './connection.ts';
 import { statusOf } from './folders.ts';
@@ -16,7 +16,7 @@ export async function select(
   signal: AbortSignal,
   release: () => void,
 ): Promise<SelectedFolder> {
-  const box = await withDeadline(client, timings.select, signal, 'EXAMINE', () =>
+  const box: MailboxObject | undefined = await withDeadline(client, timings.select, signal, 'EXAMINE', () =>
     client.mailboxOpen(path, { readOnly: true }),
   ).catch(async (error: unknown) => {
     if (!(error instanceof ProviderError) || error.kind !== 'protocol' || !client.usable) throw error;
@@ -31,6 +31,8 @@ export async function select(
       cause: error,
     });
   });
+  // The library gives nothing when the server says BYE in mid-command.
+  if (!box) throw new ProviderError('network', client.byeReason || 'The server closed the connection.');
   let uidNext: number | null = box.uidNext || null;
   // SELECT without UIDNEXT: STATUS knows.
   if (!uidNext) uidNext = (await statusOf(client, path, timings, signal))?.uidNext ?? null;
