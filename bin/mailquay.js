@@ -3,6 +3,7 @@
 // runs may be older than the one that npm installed beside us (see optionalDependencies in package.json).
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -17,6 +18,10 @@ if (!entry) {
   fail('This checkout has not been built for use as a package. Run: npm run build');
 } else if (major(process.versions.node) >= NEEDED) {
   process.argv[1] = entry;
+  // Compiled code is kept beside the sources, as trusted as they are; where nobody may write there, it is compiled again.
+  module.enableCompileCache?.(
+    process.env.NODE_COMPILE_CACHE ?? join(home, 'node_modules', '.cache', 'mailquay'),
+  );
   const told = noticeSignals();
   whenOrphaned(() => {
     if (!told()) process.kill(process.pid, 'SIGTERM');

@@ -62,8 +62,9 @@ describeWithTestbed('changes at once', () => {
       [grantId],
     );
     const [message] = await inbox();
-    const made = await mailquay.call('POST', `/v3/grants/${grantId}/folders`, { name: 'Unseen' });
-    await update(message!.id, { folders: [made.body.data!.id] });
+    const requestBody = { name: 'Unseen' };
+    const { data: folder } = await mailquay.nylas.folders.create({ identifier: grantId, requestBody });
+    await update(message!.id, { folders: [folder.id] });
     await dovecot.doveadm('flags', 'add', '-u', USER, '\\Flagged', 'mailbox', 'Unseen', 'all');
     expect((await find(message!.id)).starred).toBe(false);
     await mailquay.sql(
