@@ -54,6 +54,6 @@ async function ask(
 if (process.argv[1] === import.meta.filename) {
   const [, , url, connections, seconds, headers] = process.argv as string[];
   const asked = await ask(url!, Number(connections), Number(seconds), JSON.parse(headers!));
-  console.log(JSON.stringify(asked));
-  process.exit(0);
+  // Connections are kept alive; the process ends when all has been written.
+  process.stdout.write(JSON.stringify(asked), () => process.exit(0));
 }

@@ -33,8 +33,9 @@ const results: Result[] = [];
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (named.length > 0 && !named.includes(name)) continue;
   const began = performance.now();
-  results.push(...(await bench()));
-  console.error(`${name}: ${((performance.now() - began) / 1000).toFixed(0)} s`);
+  const found = await bench();
+  results.push(...found);
+  console.error(`${name}: ${((performance.now() - began) / 1000).toFixed(0)} s\n${table(found)}\n`);
 }
 const text = table(results);
 console.log(text);

@@ -79,18 +79,19 @@ export class Child {
     return this.#said.slice(-2_000);
   }
 
-  async call(method: string, path: string, body?: unknown) {
+  async call(method: string, path: string, json?: unknown) {
     const response = await fetch(this.origin + path, {
       method,
       headers: {
         authorization: `Bearer ${API_KEY}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: json === undefined ? undefined : JSON.stringify(json),
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return { status: response.status, body: (isJson ? JSON.parse(text) : undefined) as never, text };
+    const body: unknown = isJson ? JSON.parse(text) : undefined;
+    return { status: response.status, headers: response.headers, body: body as never, text };
   }
 
   async kill(): Promise<void> {
