@@ -5,7 +5,8 @@ import { markFolderGone } from '../store/locations.ts';
 import type { SyncContext } from './context.ts';
 import { byPriority, type FolderState } from './folder-state.ts';
 import { advance, concernsFolder } from './folder-sync.ts';
-import { fetch, type IntakeOptions, prepare, write } from './intake.ts';
+import { fetch, type IntakeOptions, write } from './intake.ts';
+import { prepare } from './prepare.ts';
 
 /** Mails of one slice. */
 const SLICE = 250;

@@ -10,7 +10,7 @@ import type { SyncContext } from './context.ts';
 import { type FolderState, placeOf } from './folder-state.ts';
 import { RivalsHere } from './match.ts';
 import { askAlone, isMailsFault, park, type Resisting } from './poison.ts';
-import { storeRawCopies } from './raw-copies.ts';
+import { prepare } from './prepare.ts';
 import type { Place } from './transaction.ts';
 
 /** A mail over which the connection broke this often is asked for alone, so that it takes no other down with it. */
@@ -28,8 +28,8 @@ export interface IntakeOptions {
   /** Look at the folders where new copies are known from before anything is stored (throws SourcesFirst). */
   sourcesFirst?: boolean;
   /**
-   * What a change of our own has stored already has its flags read again: no look at changes will tell of them, since
-   * these begin with this one.
+   * What is stored already, by a change of our own or by a look that was cut off, has its flags read again: no look at
+   * changes will tell of them, since these begin with this one.
    */
   flagsToo?: boolean;
   /** Try parked mails as well. */
@@ -154,17 +154,27 @@ export async function write(
 
 /** Brings the flags of copies in step that are stored already. */
 async function readFlags(ctx: SyncContext, folder: OpenFolder, place: Place, known: number[]): Promise<void> {
-  if (known.length === 0) return;
-  const wanted = new Set(known);
-  let stale: number;
-  do {
-    const seenAt = await ctx.writer.db.engine(lastChangeId);
-    const rows = await folder.flags(Math.min(...known), Math.max(...known));
-    await folder.assertUnchanged();
-    const ours = rows.filter(({ uid }) => wanted.has(uid));
-    stale = await ctx.serial(() => applyFlags(ctx.writer, place, ours, seenAt));
-    // Older than a change of our own that came meanwhile: asked for again.
-  } while (stale > 0);
+  for (const { from, to } of runsOf(known)) {
+    let stale: number;
+    do {
+      const seenAt = await ctx.writer.db.engine(lastChangeId);
+      const rows = await folder.flags(from, to);
+      await folder.assertUnchanged();
+      stale = await ctx.serial(() => applyFlags(ctx.writer, place, rows, seenAt));
+      // Older than a change of our own that came meanwhile: asked for again.
+    } while (stale > 0);
+  }
+}
+
+/** UIDs as ranges without gaps: what lies between them may be a mail that resists, and is not touched. */
+function runsOf(uids: number[]): { from: number; to: number }[] {
+  const runs: { from: number; to: number }[] = [];
+  for (const uid of uids.toSorted((a, b) => a - b)) {
+    const last = runs.at(-1);
+    if (last && uid === last.to + 1) last.to = uid;
+    else runs.push({ from: uid, to: uid });
+  }
+  return runs;
 }
 
 /** Applies mail; what came back into its folder under another UID is known again. */
@@ -251,37 +261,6 @@ async function note(ctx: SyncContext, place: Place, uids: number[], reason: stri
   await writer.db.engine((sql) => suspect(sql, writer.scope, place, uids, reason, ALONE_AFTER, next));
 }
 
-/** Keeps raw copies and parses, off the event loop. */
-export async function prepare(ctx: SyncContext, messages: RemoteMessage[]): Promise<Arrival[]> {
-  const raws = messages.map((m) => m.raw);
-  const whole = messages.map((m) => (m.truncated ? Buffer.alloc(0) : m.raw));
-  const [mails, copies] = await Promise.all([
-    ctx.parser.prepare(raws),
-    storeRawCopies(
-      ctx.blobs,
-      ctx.writer.scope.grantId,
-      whole,
-      ctx.writer.clock(),
-      ctx.rawRetentionDays,
-      (error) =>
-        ctx.log.warn({ code: (error as NodeJS.ErrnoException).code }, 'raw copies could not be stored'),
-    ),
-  ]);
-  return messages.map((message, i): Arrival => {
-    const mail = mails[i];
-    if (!mail) throw new Error('a mail was lost on its way through the parser');
-    if (message.truncated) mail.parseError = [message.truncated, mail.parseError].filter(Boolean).join(', ');
-    return {
-      uid: message.uid,
-      flags: message.flags,
-      remoteId: message.remoteId,
-      internalDate: message.internalDate,
-      mail,
-      raw: message.truncated ? null : (copies?.at(i) ?? null),
-    };
-  });
-}
-
 /** Splits UIDs into those to fetch together and those that resisted before; what is stored already is neither. */
 async function sortOut(
   ctx: SyncContext,
@@ -312,6 +291,6 @@ async function sortOut(
     easy,
     hard,
     suspects: failures.map((f) => f.uid).filter((uid) => !apart.has(uid)),
-    known: uids.filter((uid) => stored.has(uid)),
+    known: uids.filter((uid) => stored.has(uid) && !apart.has(uid)),
   };
 }

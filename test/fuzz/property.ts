@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** Runs of each property: a sample in the suite, many in `npm run fuzz`. */
-export const RUNS = Number(process.env.MAILQUAY_FUZZ_RUNS ?? 150);
+const RUNS = Number(process.env.MAILQUAY_FUZZ_RUNS ?? 150);
 /** Printed when a property fails, and taken from here to replay one. */
 const SEED = process.env.MAILQUAY_FUZZ_SEED ? Number(process.env.MAILQUAY_FUZZ_SEED) : undefined;
 export const TIMEOUT_MS = 60 * 60_000;
