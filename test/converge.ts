@@ -2,13 +2,12 @@
  * `npm run converge -- --minutes N`: rounds of random changes at the server and through the API, with kills and cut
  * connections, on servers with and without what the field lacks. `--seed S --server NAME` repeats a round.
  */
-import { randomInt, randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { installTestbed } from '../testbed/install.ts';
 import { round } from './converge/round.ts';
 import { SERVERS } from './converge/servers.ts';
-import { engineSql } from './support/engine-sql.ts';
-import { eventually } from './support/eventually.ts';
+import { inFreshDatabase } from './support/engine-sql.ts';
 import sharedPostgres from './support/shared-postgres.ts';
 
 const { values } = parseArgs({
@@ -38,8 +37,11 @@ async function main(): Promise<boolean> {
       const { name, capabilities } = servers[rounds % servers.length] as (typeof SERVERS)[number];
       const seed = first + 10 * rounds;
       const began = Date.now();
-      const error = await inDatabase((databaseUrl) =>
+      const error = await inFreshDatabase((databaseUrl) =>
         round({ databaseUrl, seed, capabilities, steps, kills }),
+      ).then(
+        () => null,
+        (thrown: Error) => thrown,
       );
       rounds += 1;
       if (error) failed += 1;
@@ -54,23 +56,6 @@ async function main(): Promise<boolean> {
     `${rounds} rounds, ${rounds * 4 * steps} changes, ${rounds * 2 * kills} kills; out of step at rest: ${failed}`,
   );
   return failed === 0;
-}
-
-/** Runs in a database of its own; returns what it threw. */
-async function inDatabase(work: (url: string) => Promise<void>): Promise<Error | null> {
-  const server = process.env.DATABASE_URL || (process.env.MAILQUAY_TEST_DATABASE_URL as string);
-  const name = `mailquay_converge_${randomUUID().replaceAll('-', '')}`;
-  await engineSql(server, `CREATE DATABASE ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  try {
-    await work(url.href);
-    return null;
-  } catch (error) {
-    return error as Error;
-  } finally {
-    await eventually(() => engineSql(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
-  }
 }
 
 main().then(

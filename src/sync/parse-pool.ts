@@ -26,7 +26,7 @@ export class ParsePool {
   readonly #pool: Piscina;
   #closed = false;
 
-  /** One core is left to the event loop and the database; on two, a second parser only slows them down. */
+  /** One core is left to the event loop and the database; on two, a second parser gains nothing. */
   constructor(threads: number = availableParallelism() - 1) {
     // The build turns .ts into .js beside this file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';

@@ -42,7 +42,7 @@ export async function round({ databaseUrl, seed, capabilities, steps, kills }: R
     await fillMaildir(dovecot, user, 'Sent', 40, { seed: seed + 1 });
     await fillMaildir(dovecot, user, 'Work/Übersicht', 60, { seed: seed + 2 });
     await child.ready();
-    const grantId = await connect(child, { ...dovecot.user(user), port: dovecot.imapPort });
+    const grantId = await child.connect({ ...dovecot.user(user), port: dovecot.imapPort });
     const call: Call = async (method, path, body) => {
       const asked = child;
       try {
@@ -89,22 +89,4 @@ export async function round({ databaseUrl, seed, capabilities, steps, kills }: R
     await child.kill();
     await dovecot.stop();
   }
-}
-
-async function connect(
-  child: Child,
-  { username, password, port }: { username: string; password: string; port: number },
-): Promise<string> {
-  const { status, body, text } = await child.call('POST', '/v3/connect/custom', {
-    provider: 'imap',
-    settings: {
-      imap_username: username,
-      imap_password: password,
-      imap_host: '127.0.0.1',
-      imap_port: port,
-      imap_security: 'none',
-    },
-  });
-  if (status !== 201) throw new Error(`connect answered ${text}`);
-  return (body as { data: { id: string } }).data.id;
 }

@@ -134,18 +134,7 @@ export class CrashBench {
     const space = await this.#space(null);
     const child = new Child(space.url, 'sync.before_claim:hang:1');
     await child.ready();
-    const { status, body, text } = await child.call('POST', '/v3/connect/custom', {
-      provider: 'imap',
-      settings: {
-        imap_username: USER,
-        imap_password: this.#dovecot.user(USER).password,
-        imap_host: '127.0.0.1',
-        imap_port: this.#dovecot.imapPort,
-        imap_security: 'none',
-      },
-    });
-    if (status !== 201) throw new Error(`connect answered ${text}`);
-    this.#grantId = (body as { data: { id: string } }).data.id;
+    this.#grantId = await child.connect({ ...this.#dovecot.user(USER), port: this.#dovecot.imapPort });
     await child.kill();
     this.#connected = space.name;
     const synced = await this.#space(space.name);

@@ -35,18 +35,7 @@ describeWithTestbed('PostgreSQL', () => {
     cluster = await Cluster.start();
     child = new Child(cluster.url);
     await child.ready();
-    const { status, body, text } = await child.call('POST', '/v3/connect/custom', {
-      provider: 'imap',
-      settings: {
-        imap_username: USER,
-        imap_password: dovecot.user(USER).password,
-        imap_host: '127.0.0.1',
-        imap_port: dovecot.imapPort,
-        imap_security: 'none',
-      },
-    });
-    if (status !== 201) throw new Error(text);
-    grantId = (body as { data: { id: string } }).data.id;
+    grantId = await child.connect({ ...dovecot.user(USER), port: dovecot.imapPort });
     const mailquay = {
       sql: <T>(statement: string, values?: unknown[]) => engineSql<T>(cluster.url, statement, values),
       get: (path: string) => child.call('GET', path),

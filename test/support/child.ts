@@ -94,6 +94,22 @@ export class Child {
     return { status: response.status, headers: response.headers, body: body as never, text };
   }
 
+  /** Connects a mailbox on loopback; returns its grant. */
+  async connect(login: { username: string; password: string; port: number }): Promise<string> {
+    const { status, body, text } = await this.call('POST', '/v3/connect/custom', {
+      provider: 'imap',
+      settings: {
+        imap_username: login.username,
+        imap_password: login.password,
+        imap_host: '127.0.0.1',
+        imap_port: login.port,
+        imap_security: 'none',
+      },
+    });
+    if (status !== 201) throw new Error(`connect answered ${text}`);
+    return (body as { data: { id: string } }).data.id;
+  }
+
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL');
     await this.ended;

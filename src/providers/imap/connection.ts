@@ -121,6 +121,11 @@ export async function connect(
   throw lastError ?? new ProviderError('network', `No address of ${settings.imap_host} could be dialled.`);
 }
 
+/** A connection that the server ended, with its words if it said BYE. */
+export function closedByServer(client: ImapFlow): ProviderError {
+  return new ProviderError('network', client.byeReason || 'The server closed the connection.');
+}
+
 /** The library rejects what waits on a connection that closes, in words of its own; it is given this long for it, in ms. */
 const CLOSE_GRACE_MS = 50;
 
@@ -160,8 +165,8 @@ export async function withDeadline<T>(
     onAbort = () => end(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     onClose = () => {
-      const words = client.byeReason || 'The server closed the connection.';
-      grace = setTimeout(() => reject(new ProviderError('network', words)), CLOSE_GRACE_MS);
+      const error = closedByServer(client);
+      grace = setTimeout(() => reject(error), CLOSE_GRACE_MS);
     };
     client.once('close', onClose);
   });
@@ -214,13 +219,7 @@ export function connectionEnd(client: ImapFlow): Promise<never> {
     client.on('error', (error: unknown) => {
       cause = error;
     });
-    client.on('close', () =>
-      reject(
-        cause
-          ? toProviderError(cause)
-          : new ProviderError('network', client.byeReason || 'The server closed the connection.'),
-      ),
-    );
+    client.on('close', () => reject(cause ? toProviderError(cause) : closedByServer(client)));
   });
   broken.catch(() => {});
   return broken;

@@ -2,7 +2,13 @@ import type { ImapFlow, MailboxObject } from 'imapflow';
 import { encodePath } from 'imapflow/lib/tools.js';
 import type { EditableFolder, FlagChange, Landed, RemoteFlags } from '../provider.ts';
 import { ProviderError } from '../provider.ts';
-import { type ImapHooks, type ImapTimings, type UntaggedResponse, withDeadline } from './connection.ts';
+import {
+  closedByServer,
+  type ImapHooks,
+  type ImapTimings,
+  type UntaggedResponse,
+  withDeadline,
+} from './connection.ts';
 import { readFlags } from './flags.ts';
 import { readUidSet, uidSet } from './uid-set.ts';
 
@@ -23,7 +29,7 @@ export async function openForEditing(
     client.mailboxOpen(path),
   );
   // The library gives nothing when the server says BYE in mid-command.
-  if (!box) throw new ProviderError('network', client.byeReason || 'The server closed the connection.');
+  if (!box) throw closedByServer(client);
   if (box.readOnly)
     throw new ProviderError('folder_refused', 'The server opens this folder for reading only.');
   return new ImapEditableFolder(client, box, timings, signal, release);

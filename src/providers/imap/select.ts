@@ -1,6 +1,6 @@
 import type { ImapFlow, MailboxObject } from 'imapflow';
 import { ProviderError } from '../provider.ts';
-import { type ImapTimings, withDeadline } from './connection.ts';
+import { closedByServer, type ImapTimings, withDeadline } from './connection.ts';
 import { statusOf } from './folders.ts';
 import { SelectedFolder } from './selected-folder.ts';
 
@@ -32,7 +32,7 @@ export async function select(
     });
   });
   // The library gives nothing when the server says BYE in mid-command.
-  if (!box) throw new ProviderError('network', client.byeReason || 'The server closed the connection.');
+  if (!box) throw closedByServer(client);
   let uidNext: number | null = box.uidNext || null;
   // SELECT without UIDNEXT: STATUS knows.
   if (!uidNext) uidNext = (await statusOf(client, path, timings, signal))?.uidNext ?? null;
