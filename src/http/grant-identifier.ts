@@ -21,10 +21,21 @@ export async function findGrant(
     );
   }
   if (identifier.includes('\0')) return undefined;
-  const [, kind, rest] = /^(grant|email|external):(.*)$/s.exec(identifier) ?? [null, null, identifier];
-  if (kind === 'external') return undefined;
-  const id = rest!.toLowerCase();
-  if (kind !== 'email' && UUID.test(id)) return getGrant(sql, applicationId, id);
-  if (kind === 'grant' || !rest!.includes('@')) return undefined;
-  return getGrantByEmail(sql, applicationId, normalizeAddress(rest!));
+  const id = idOfGrant(identifier);
+  if (id !== undefined) return getGrant(sql, applicationId, id);
+  const { kind, rest } = parts(identifier);
+  if (kind === 'external' || kind === 'grant' || !rest.includes('@')) return undefined;
+  return getGrantByEmail(sql, applicationId, normalizeAddress(rest));
+}
+
+/** The id that an identifier is; undefined when it is another name for the grant, or for none. */
+export function idOfGrant(identifier: string): string | undefined {
+  const { kind, rest } = parts(identifier);
+  const id = rest.toLowerCase();
+  return (kind === undefined || kind === 'grant') && UUID.test(id) ? id : undefined;
+}
+
+function parts(identifier: string): { kind: string | undefined; rest: string } {
+  const [, kind, rest = identifier] = /^(grant|email|external):(.*)$/s.exec(identifier) ?? [];
+  return { kind, rest };
 }

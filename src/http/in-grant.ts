@@ -1,8 +1,9 @@
 import { ApiError, notFound } from '../platform/errors.ts';
 import type { Database, Sql } from '../store/database.ts';
 import type { Grant } from '../store/grants.ts';
+import type { Scope } from '../store/scope.ts';
 import type { Principal } from './auth.ts';
-import { findGrant } from './grant-identifier.ts';
+import { findGrant, idOfGrant } from './grant-identifier.ts';
 
 /**
  * Finds the grant that a path names and works in its application's transaction. An unknown, foreign or deleted grant
@@ -10,19 +11,47 @@ import { findGrant } from './grant-identifier.ts';
  */
 export function inGrant<T>(
   db: Database,
-  principal: Principal,
+  { applicationId }: Principal,
   identifier: string,
-  work: (sql: Sql, grant: Grant) => Promise<T>,
+  work: (sql: Sql, scope: Scope) => Promise<T>,
 ): Promise<T> {
-  return db.tenant(principal.applicationId, async (sql) => {
-    const grant = await findGrant(sql, principal.applicationId, identifier);
-    if (!grant) throw notFound();
-    if (grant.status === 'invalid') {
-      throw new ApiError(
-        'grant.expired',
-        'The mail provider no longer accepts the credentials of this grant. Re-authenticate it.',
-      );
-    }
-    return work(sql, grant);
+  return db.tenant(applicationId, async (sql) => {
+    const grant = accepted(await findGrant(sql, applicationId, identifier));
+    return work(sql, { applicationId, grantId: grant.id });
   });
+}
+
+/**
+ * As {@link inGrant}, for work that only reads: since it changes nothing, it need not wait for the answer whether there
+ * is such a grant. What it finds, or why it fails, is told only if there is.
+ */
+export function readInGrant<T>(
+  db: Database,
+  { applicationId }: Principal,
+  identifier: string,
+  work: (sql: Sql, scope: Scope) => Promise<T>,
+): Promise<T> {
+  return db.read(applicationId, async (sql) => {
+    const grant = findGrant(sql, applicationId, identifier);
+    const grantId = idOfGrant(identifier) ?? accepted(await grant).id;
+    const [found, result] = await Promise.allSettled([grant, work(sql, { applicationId, grantId })]);
+    accepted(outcome(found));
+    return outcome(result);
+  });
+}
+
+function accepted(grant: Grant | undefined): Grant {
+  if (!grant) throw notFound();
+  if (grant.status === 'invalid') {
+    throw new ApiError(
+      'grant.expired',
+      'The mail provider no longer accepts the credentials of this grant. Re-authenticate it.',
+    );
+  }
+  return grant;
+}
+
+function outcome<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }

@@ -7,7 +7,7 @@ import type { Database } from '../store/database.ts';
 import type { Answer } from './answer.ts';
 import type { Authenticator, Principal } from './auth.ts';
 import { acceptsGzip } from './compress.ts';
-import { inGrant } from './in-grant.ts';
+import { inGrant, readInGrant } from './in-grant.ts';
 import { parseQuery } from './query.ts';
 import type { RequestLimits } from './request-limits.ts';
 import type { GrantCall, Route } from './route.ts';
@@ -61,18 +61,17 @@ export function registerRoute(app: FastifyInstance, route: Route, keepers: Doork
       if (Object.values(params).some((value) => value.includes('\0'))) throw notFound();
       const query = parseQuery(route.query ?? NO_QUERY, queryText(request.raw.url));
       const body = route.body ? validate(route.body, request.body) : undefined;
+      const open = route.method === 'GET' ? readInGrant : inGrant;
+      const within: GrantCall<string, unknown, unknown>['inGrant'] = (work) =>
+        open(db, request.principal!, params.grant_id!, work);
       const answer = await route.handle({
         params,
         query,
         body,
         request,
         principal: request.principal!,
-        inGrant: (work) => inGrant(db, request.principal!, params.grant_id!, work),
-        grantScope: () =>
-          inGrant(db, request.principal!, params.grant_id!, async (_sql, grant) => ({
-            applicationId: request.principal!.applicationId,
-            grantId: grant.id,
-          })),
+        inGrant: within,
+        grantScope: () => within(async (_sql, scope) => scope),
       } as GrantCall<string, unknown, unknown>);
       const names = (query as { select?: string[] }).select;
       return send(reply, request, answer, names);

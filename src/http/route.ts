@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Static, TObject, TSchema } from 'typebox';
 import type { Sql } from '../store/database.ts';
-import type { Grant } from '../store/grants.ts';
 import type { Scope } from '../store/scope.ts';
 import type { Answer } from './answer.ts';
 import type { Principal } from './auth.ts';
@@ -31,10 +30,10 @@ export interface ApplicationCall<Path extends string, Query, Body> extends Call<
 /** A request about one mailbox of the application. */
 export interface GrantCall<Path extends string, Query, Body> extends ApplicationCall<Path, Query, Body> {
   /**
-   * Finds the grant of the path and works in its application's transaction. An unknown, foreign or deleted
-   * grant is 404, one whose login was refused is 401. No connection is held when it returns.
+   * Finds the grant of the path and works in its application's transaction, which for a GET can only read. An unknown,
+   * foreign or deleted grant is 404, one whose login was refused is 401.
    */
-  inGrant<T>(work: (sql: Sql, grant: Grant) => Promise<T>): Promise<T>;
+  inGrant<T>(work: (sql: Sql, scope: Scope) => Promise<T>): Promise<T>;
   /** The grant of the path, for work that has its own transactions; refused as by `inGrant`. */
   grantScope(): Promise<Scope>;
 }

@@ -1,12 +1,12 @@
 import pg from 'pg';
 
-/** One open transaction, or anything else that runs SQL. */
+/** One open transaction, or anything else that runs SQL. What is asked without waiting in between travels together. */
 export interface Sql {
-  /** Runs one statement, prepared under a name of its own, and returns its rows. */
+  /** Runs one statement, prepared and planned once for whatever values come, and returns its rows. */
   rows<T>(text: string, values?: unknown[]): Promise<T[]>;
   /** Runs one statement that is planned for these very values; for texts that are made from what is asked. */
   fresh<T>(text: string, values: unknown[]): Promise<T[]>;
-  /** Runs one statement and returns how many rows it touched. */
+  /** As `rows`, and returns how many rows it touched. */
   run(text: string, values?: unknown[]): Promise<number>;
 }
 
@@ -21,6 +21,13 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const POOL_SIZE = 16;
 /** How long a caller waits for a free connection before it is told that the database is busy, in ms. */
 const POOL_WAIT_MS = 5_000;
+
+/**
+ * A plan for whatever values come is as good for all that is read by key, and to make one takes longer than to follow
+ * it; left to itself, PostgreSQL makes one each time for a list of keys. SET LOCAL, as connections may be pooled behind us.
+ */
+const PLANNED_ONCE = 'SET LOCAL plan_cache_mode = force_generic_plan';
+const PLANNED_ANEW = 'SET LOCAL plan_cache_mode = force_custom_plan';
 
 // bigint comes back as a number: UIDs, sizes and unix seconds all stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -39,6 +46,7 @@ export class Database {
       connectionTimeoutMillis: POOL_WAIT_MS,
       idleTimeoutMillis: 30_000,
       application_name: 'mailquay',
+      pipeline: true,
       ...target,
     });
     // A connection that dies while idle is replaced by the pool; the next query reports what matters.
@@ -52,6 +60,20 @@ export class Database {
     return this.#transaction(applicationId, work);
   }
 
+  /**
+   * Reads of one application. What is asked in one go is a transaction of its own, begun, asked and ended in one write to
+   * the socket: under READ COMMITTED each statement has a snapshot of its own anyway.
+   */
+  async read<T>(applicationId: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+    const begin = beginning('READ ONLY', applicationId);
+    const client = await this.pool.connect();
+    try {
+      return await work(this.#sql(inGoes(client, { begin, end: 'COMMIT' })));
+    } finally {
+      client.release();
+    }
+  }
+
   /** A transaction of the engine, which sees every application and must scope each statement itself. */
   engine<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
     return this.#transaction(ENGINE, work);
@@ -62,33 +84,44 @@ export class Database {
   }
 
   async #transaction<T>(applicationId: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    if (!UUID.test(applicationId)) throw new Error('not an application id');
+    const begin = beginning('READ WRITE', applicationId);
     const client = await this.pool.connect();
+    const ask = inGoes(client);
+    // Travels with the first statement. Should it fail, row-level security shows that one nothing and lets it write nothing.
+    const begun = ask(begin);
+    begun.catch(() => {}); // told below
     let broken: Error | undefined;
     try {
-      await client.query(`BEGIN; SELECT mailquay_enter('${applicationId}')`);
-      const result = await work(this.#sql(client));
-      await client.query('COMMIT');
+      const result = await work(this.#sql(ask));
+      await begun;
+      // PostgreSQL answers ROLLBACK, and no error, when a statement before it had failed.
+      const { command } = await ask('COMMIT');
+      if (command !== 'COMMIT')
+        throw new Error('nothing was committed: a statement of the transaction had failed');
       return result;
     } catch (error) {
-      try {
-        await client.query('ROLLBACK');
-      } catch (rollbackError) {
-        broken = rollbackError as Error;
-      }
-      throw error;
+      const reason = await begun.then(
+        () => error,
+        (first) => first,
+      );
+      await ask('ROLLBACK').catch((rollbackError: Error) => {
+        broken = rollbackError;
+      });
+      throw reason;
     } finally {
       client.release(broken);
     }
   }
 
-  #sql(client: pg.PoolClient): Sql {
-    const query = (text: string, values: unknown[] = []) =>
-      client.query({ name: this.#nameOf(text), text, values });
+  #sql(ask: Ask): Sql {
+    const named = (text: string, values: unknown[] = []) => ask({ name: this.#nameOf(text), text, values });
     return {
-      rows: async <T>(text: string, values?: unknown[]) => (await query(text, values)).rows as T[],
-      fresh: async <T>(text: string, values: unknown[]) => (await client.query(text, values)).rows as T[],
-      run: async (text, values) => (await query(text, values)).rowCount ?? 0,
+      rows: async <T>(text: string, values?: unknown[]) => (await named(text, values)).rows as T[],
+      fresh: async <T>(text: string, values: unknown[]) => {
+        const [, answer] = await Promise.all([ask(PLANNED_ANEW), ask({ text, values }), ask(PLANNED_ONCE)]);
+        return answer.rows as T[];
+      },
+      run: async (text, values) => (await named(text, values)).rowCount ?? 0,
     };
   }
 
@@ -100,4 +133,35 @@ export class Database {
     }
     return name;
   }
+}
+
+function beginning(mode: 'READ ONLY' | 'READ WRITE', applicationId: string): string {
+  if (!UUID.test(applicationId)) throw new Error('not an application id');
+  return `BEGIN ${mode}; SET LOCAL mailquay.application_id = '${applicationId}'; ${PLANNED_ONCE}`;
+}
+
+type Ask = (query: string | pg.QueryConfig) => Promise<pg.QueryResult>;
+
+/**
+ * Asks without waiting for earlier answers; all that is asked in one go leaves in one write to the socket, if wanted
+ * between a beginning and an end.
+ */
+function inGoes(client: pg.PoolClient, around?: { begin: string; end: string }): Ask {
+  const { stream } = client.connection;
+  // Should one of the two fail, so do the statements in between.
+  const quietly = (query: string | undefined) => query && client.query(query).catch(() => {});
+  let gathering = false;
+  return (query) => {
+    if (!gathering) {
+      gathering = true;
+      stream.cork();
+      quietly(around?.begin);
+      queueMicrotask(() => {
+        gathering = false;
+        quietly(around?.end);
+        stream.uncork();
+      });
+    }
+    return client.query(query);
+  };
 }

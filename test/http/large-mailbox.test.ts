@@ -1,4 +1,5 @@
 /** A mailbox that is large enough to show what a list reads, and that a search goes through it page by page. */
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pageOfMessages } from '../../src/http/content/messages.ts';
 import { readSearch } from '../../src/http/content/search.ts';
@@ -81,34 +82,47 @@ async function watched<T>(work: (sql: Sql) => Promise<T>): Promise<{ result: T; 
   const result = await api.database.db.tenant(app.id, async (sql) => {
     // As on the embedded server: a PostgreSQL for spinning disks rather reads a table of this size whole.
     await sql.run('SET LOCAL random_page_cost = 1.1');
-    const explained =
-      (run: Sql['fresh']): Sql['fresh'] =>
-      async (text, values) => {
-        const [row] = await sql.fresh<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-          `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
-          values,
-        );
-        const nodes = nodesOf(row!['QUERY PLAN'][0].Plan);
-        const scans = nodes.filter((node) => node['Node Type'].includes('Scan'));
-        const looked = (node: PlanNode) =>
-          (node['Actual Rows'] +
-            (node['Rows Removed by Filter'] ?? 0) +
-            (node['Rows Removed by Index Recheck'] ?? 0)) *
-          node['Actual Loops'];
-        seen.push({
-          text,
-          rows: scans.reduce((sum, node) => sum + looked(node), 0),
-          sequential: nodes.some((node) => node['Node Type'].includes('Seq Scan')),
-        });
-        return run(text, values);
-      };
+    const look = (text: string, [row]: { 'QUERY PLAN': [{ Plan: PlanNode }] }[]) => {
+      const nodes = nodesOf(row!['QUERY PLAN'][0].Plan);
+      const scans = nodes.filter((node) => node['Node Type'].includes('Scan'));
+      const looked = (node: PlanNode) =>
+        (node['Actual Rows'] +
+          (node['Rows Removed by Filter'] ?? 0) +
+          (node['Rows Removed by Index Recheck'] ?? 0)) *
+        node['Actual Loops'];
+      seen.push({
+        text,
+        rows: scans.reduce((sum, node) => sum + looked(node), 0),
+        sequential: nodes.some((node) => node['Node Type'].includes('Seq Scan')),
+      });
+    };
     return work({
       ...sql,
-      fresh: explained(sql.fresh),
-      rows: (text, values = []) => explained(sql.rows)(text, values),
+      fresh: async (text, values) => {
+        look(text, await sql.fresh(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values));
+        return sql.fresh(text, values);
+      },
+      // The plan is the one for whatever values come.
+      rows: async (text, values = []) => {
+        const name = `watched_${seen.length}`;
+        await sql.run(`PREPARE ${name} AS ${text}`);
+        const given = values.length > 0 ? `(${values.map(literal).join(', ')})` : '';
+        look(text, await sql.rows(`EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE ${name}${given}`));
+        await sql.run(`DEALLOCATE ${name}`);
+        return sql.rows(text, values);
+      },
     });
   });
   return { result, seen };
+}
+
+/** A value as PostgreSQL reads it in the text of a statement. */
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'NULL';
+  const text = Array.isArray(value)
+    ? `{${value.map((item) => JSON.stringify(item)).join(',')}}`
+    : String(value);
+  return pg.escapeLiteral(text);
 }
 
 function nodesOf(node: PlanNode): PlanNode[] {

@@ -48,12 +48,30 @@ export async function withBodies(
   rows: MessageRow[],
   wanted: WantedParts,
 ): Promise<Message[]> {
-  const bodies = await Bodies.read(
-    sql,
-    scope,
-    rows.map((row) => row.id),
-    wanted,
-  );
+  const ids = rows.map((row) => row.id);
+  return composed(scope, rows, await Bodies.read(sql, scope, ids, wanted), wanted);
+}
+
+/** One message with its body; 404 when the grant has none of this id. */
+export async function messageWithBody(
+  sql: Sql,
+  scope: Scope,
+  id: string,
+  wanted: WantedParts,
+): Promise<Message> {
+  const [row, bodies] = await Promise.all([
+    messageRow(sql, scope, id),
+    Bodies.read(sql, scope, [id], wanted),
+  ]);
+  return (await composed(scope, [row], bodies, wanted))[0]!;
+}
+
+async function composed(
+  scope: Scope,
+  rows: MessageRow[],
+  bodies: Bodies,
+  wanted: WantedParts,
+): Promise<Message[]> {
   const messages: Message[] = [];
   let bytes = 0;
   for (const row of rows) {

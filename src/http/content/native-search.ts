@@ -21,8 +21,7 @@ interface NativeQuery {
 export async function foundByProvider(
   search: SearchContext,
   query: NativeQuery,
-  inGrant: <T>(work: (sql: Sql, grant: { id: string }) => Promise<T>) => Promise<T>,
-  applicationId: string,
+  inGrant: <T>(work: (sql: Sql, scope: Scope) => Promise<T>) => Promise<T>,
 ): Promise<string[] | undefined> {
   const native = query.search_query_native;
   if (query.query_imap && query.in?.length !== 1)
@@ -32,10 +31,9 @@ export async function foundByProvider(
     throw invalidRequest('metadata_pair', `cannot be combined with ${other}`);
   }
   if (native === undefined && !query.query_imap) return undefined;
-  const scope = await inGrant(async (sql, grant): Promise<Scope> => {
-    const found = { applicationId, grantId: grant.id };
-    if (query.in) await checkFolders(sql, found, query.in);
-    return found;
+  const scope = await inGrant(async (sql, within) => {
+    if (query.in) await checkFolders(sql, within, query.in);
+    return within;
   });
   if (query.query_imap) await bringInStep(search, scope, query.in?.[0] as string);
   return native === undefined ? undefined : searchNative(search, scope, native, query.in ?? null);

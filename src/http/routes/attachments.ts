@@ -26,11 +26,10 @@ export function attachmentRoutes({ originals }: ReadParts): Route[] {
       tag: 'Attachments',
       query: Type.Object({ message_id: MessageId, query_imap: QueryImap, select: PageQuery(50).select }),
       response: One(Attachment),
-      handle: ({ params, query, principal, inGrant }) =>
-        inGrant(async (sql, grant) => {
-          const scope = { applicationId: principal.applicationId, grantId: grant.id };
-          return one(toAttachment(grant.id, await findAttachment(sql, scope, query.message_id, params.id)));
-        }),
+      handle: ({ params, query, inGrant }) =>
+        inGrant(async (sql, scope) =>
+          one(toAttachment(scope.grantId, await findAttachment(sql, scope, query.message_id, params.id))),
+        ),
     }),
     grantRoute({
       method: 'GET',
@@ -39,12 +38,11 @@ export function attachmentRoutes({ originals }: ReadParts): Route[] {
       tag: 'Attachments',
       contentType: '*/*',
       query: Type.Object({ message_id: MessageId, query_imap: QueryImap }),
-      async handle({ params, query, principal, inGrant }) {
-        const { scope, attachment, place } = await inGrant(async (sql, grant) => {
-          const found = { applicationId: principal.applicationId, grantId: grant.id };
-          const stored = await findAttachment(sql, found, query.message_id, params.id);
-          const places = await getRawPlaces(sql, found, [query.message_id]);
-          return { scope: found, attachment: stored, place: places.get(query.message_id) };
+      async handle({ params, query, inGrant }) {
+        const { scope, attachment, place } = await inGrant(async (sql, within) => {
+          const stored = await findAttachment(sql, within, query.message_id, params.id);
+          const places = await getRawPlaces(sql, within, [query.message_id]);
+          return { scope: within, attachment: stored, place: places.get(query.message_id) };
         });
         if (!place) throw notFound();
         const { filename, content_type } = toAttachment(scope.grantId, attachment);

@@ -20,9 +20,8 @@ export function folderRoutes({ cursors }: ReadParts): Route[] {
       tag: 'Folders',
       query: Type.Object(PageQuery(DEFAULT_LIMIT)),
       response: Page(Folder),
-      handle: ({ query, principal, inGrant }) =>
-        inGrant(async (sql, grant) => {
-          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+      handle: ({ query, inGrant }) =>
+        inGrant(async (sql, scope) => {
           const cursorScope = { ...scope, resource: 'folders', query };
           const position = cursors.read(cursorScope, query.page_token);
           const limit = query.limit ?? DEFAULT_LIMIT;
@@ -30,7 +29,7 @@ export function folderRoutes({ cursors }: ReadParts): Route[] {
           const shown = rows.slice(0, limit);
           const next = rows.length > limit ? cursors.issue(cursorScope, [shown.at(-1)!.path]) : undefined;
           return page(
-            shown.map((row) => toFolder(grant.id, row)),
+            shown.map((row) => toFolder(scope.grantId, row)),
             { next_cursor: next },
           );
         }),
@@ -42,12 +41,11 @@ export function folderRoutes({ cursors }: ReadParts): Route[] {
       tag: 'Folders',
       query: Type.Object({ select: PageQuery(DEFAULT_LIMIT).select }),
       response: One(Folder),
-      handle: ({ params, principal, inGrant }) =>
-        inGrant(async (sql, grant) => {
-          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+      handle: ({ params, inGrant }) =>
+        inGrant(async (sql, scope) => {
           const row = await getFolderRow(sql, scope, params.id);
           if (!row) throw notFound();
-          return one(toFolder(grant.id, row));
+          return one(toFolder(scope.grantId, row));
         }),
     }),
   ];

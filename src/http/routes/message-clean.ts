@@ -21,10 +21,9 @@ export function messageCleanRoutes({ cleaner }: { cleaner: Cleaner }): Route[] {
       query: Type.Object({ select: PageQuery(50).select }),
       body: CleanMessages,
       response: One(Type.Array(CleanedMessage)),
-      async handle({ query, body, principal, inGrant }) {
+      async handle({ query, body, inGrant }) {
         const options = cleanOptions(body);
-        const job = await inGrant(async (sql, grant) => {
-          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+        const job = await inGrant(async (sql, scope) => {
           const ids = [...new Set(body.message_id)];
           const rows = inOrder(body.message_id, await getMessageRows(sql, scope, ids));
           const bodies = await Bodies.read(sql, scope, ids, { body: true, headers: 'none', tracking: false });

@@ -9,7 +9,7 @@ import type { Scope } from '../../store/scope.ts';
 import { one, page, written } from '../answer.ts';
 import type { WantedParts } from '../content/bodies.ts';
 import { checkFolders } from '../content/folders.ts';
-import { messageRow, pageOfMessages, withBodies } from '../content/messages.ts';
+import { messageWithBody, pageOfMessages, withBodies } from '../content/messages.ts';
 import { readMetadataPairs } from '../content/metadata-pairs.ts';
 import { foundByProvider } from '../content/native-search.ts';
 import { openRawItems, withinBudget } from '../content/raw-items.ts';
@@ -64,14 +64,13 @@ export function messageRoutes({ cursors, originals, search: native }: ReadParts)
       errors: [422, 503, 504],
       differs:
         '`query_imap` asks the server what is new in the folder, waits for it, and lists the folder whole, not its last 90 days; `metadata_pair` goes together with other filters; `q` is a full text search of our own (of a very long mail the first 400,000 characters, and at most some 600 KB of different words); `search_query_native` takes no message numbers, which mean nothing outside of an IMAP session; drafts are among the messages, as messages.',
-      async handle({ query, principal, inGrant }) {
-        const ids = await foundByProvider(native, query, inGrant, principal.applicationId);
+      async handle({ query, inGrant }) {
+        const ids = await foundByProvider(native, query, inGrant);
         const filter = { ...toFilter(query), ids };
         const search = query.q === undefined ? null : readSearch('q', query.q);
         const limit = query.limit ?? 50;
         const raw = query.fields === 'raw_mime';
-        const read = await inGrant(async (sql, grant) => {
-          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+        const read = await inGrant(async (sql, scope) => {
           const cursorScope = { ...scope, resource: 'messages', query };
           const position = cursors.read(cursorScope, query.page_token);
           if (query.in) await checkFolders(sql, scope, query.in);
@@ -100,17 +99,14 @@ export function messageRoutes({ cursors, originals, search: native }: ReadParts)
       tag: 'Messages',
       query: GetQuery,
       response: Type.Union([One(Message), One(RawMessage)]),
-      async handle({ params, query, principal, inGrant }) {
+      async handle({ params, query, inGrant }) {
         if (query.fields !== 'raw_mime') {
-          return inGrant(async (sql, grant) => {
-            const scope = { applicationId: principal.applicationId, grantId: grant.id };
-            const row = await messageRow(sql, scope, params.id);
-            return one((await withBodies(sql, scope, [row], wantedParts(query)))[0]);
-          });
+          return inGrant(async (sql, scope) =>
+            one(await messageWithBody(sql, scope, params.id, wantedParts(query))),
+          );
         }
-        const { scope, place } = await inGrant(async (sql, grant) => {
-          const found = { applicationId: principal.applicationId, grantId: grant.id };
-          return { scope: found, place: (await getRawPlaces(sql, found, [params.id])).get(params.id) };
+        const { scope, place } = await inGrant(async (sql, within) => {
+          return { scope: within, place: (await getRawPlaces(sql, within, [params.id])).get(params.id) };
         });
         if (!place) throw notFound();
         const wanted = wants(query.select, 'raw_mime');

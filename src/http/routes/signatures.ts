@@ -27,9 +27,8 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
       tag: 'Signatures',
       query: Type.Object(PageQuery(DEFAULT_LIMIT)),
       response: Page(Signature),
-      handle: ({ query, principal: { applicationId }, inGrant }) =>
-        inGrant(async (sql, { id: grantId }) => {
-          const scope = { applicationId, grantId };
+      handle: ({ query, inGrant }) =>
+        inGrant(async (sql, scope) => {
           const cursorScope = { ...scope, resource: 'signatures', query };
           const position = cursors.read(cursorScope, query.page_token);
           const limit = query.limit ?? DEFAULT_LIMIT;
@@ -38,7 +37,7 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
           const shown = rows.slice(0, limit);
           const last = shown.at(-1);
           return page(
-            shown.map((row) => toSignatureObject(grantId, row)),
+            shown.map((row) => toSignatureObject(scope.grantId, row)),
             {
               next_cursor:
                 last && rows.length > limit
@@ -57,11 +56,9 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
       query: SelectQuery,
       body: NewSignature,
       response: One(Signature),
-      async handle({ principal: { applicationId }, body, inGrant }) {
+      async handle({ body, inGrant }) {
         const safe = safeSignature(body);
-        return inGrant(async (sql, { id: grantId }) =>
-          one(await createSignature(sql, { applicationId, grantId }, safe), { status: 201 }),
-        );
+        return inGrant(async (sql, scope) => one(await createSignature(sql, scope, safe), { status: 201 }));
       },
     }),
     grantRoute({
@@ -71,10 +68,8 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
       tag: 'Signatures',
       query: SelectQuery,
       response: One(Signature),
-      handle: ({ principal: { applicationId }, params, inGrant }) =>
-        inGrant(async (sql, { id: grantId }) =>
-          one(await findSignature(sql, { applicationId, grantId }, params.id)),
-        ),
+      handle: ({ params, inGrant }) =>
+        inGrant(async (sql, scope) => one(await findSignature(sql, scope, params.id))),
     }),
     grantRoute({
       method: 'PUT',
@@ -84,11 +79,9 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
       query: SelectQuery,
       body: SignatureChange,
       response: One(Signature),
-      async handle({ principal: { applicationId }, params, body, inGrant }) {
+      async handle({ params, body, inGrant }) {
         const safe = safeSignature(body);
-        return inGrant(async (sql, { id: grantId }) =>
-          one(await changeSignature(sql, { applicationId, grantId }, params.id, safe)),
-        );
+        return inGrant(async (sql, scope) => one(await changeSignature(sql, scope, params.id, safe)));
       },
     }),
     grantRoute({
@@ -97,9 +90,9 @@ export function signatureRoutes({ cursors }: { cursors: Cursors }): Route[] {
       summary: 'Delete a signature',
       tag: 'Signatures',
       response: Done,
-      handle: ({ principal: { applicationId }, params, inGrant }) =>
-        inGrant(async (sql, { id: grantId }) => {
-          await removeSignature(sql, { applicationId, grantId }, params.id);
+      handle: ({ params, inGrant }) =>
+        inGrant(async (sql, scope) => {
+          await removeSignature(sql, scope, params.id);
           return done();
         }),
     }),

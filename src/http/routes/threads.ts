@@ -46,12 +46,11 @@ export function threadRoutes({ cursors, search: native }: ReadParts): Route[] {
       query: ListQuery,
       response: Page(Thread),
       errors: [422, 503, 504],
-      handle: async ({ query, principal, inGrant }) => {
-        const messageIds = await foundByProvider(native, query, inGrant, principal.applicationId);
+      handle: async ({ query, inGrant }) => {
+        const messageIds = await foundByProvider(native, query, inGrant);
         const filter = { ...toFilter(query), messageIds };
         const search = query.q === undefined ? null : readSearch('q', query.q);
-        return inGrant(async (sql, grant) => {
-          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+        return inGrant(async (sql, scope) => {
           const cursorScope = { ...scope, resource: 'threads', query };
           const position = cursors.read(cursorScope, query.page_token);
           if (query.in) await checkFolders(sql, scope, query.in);
@@ -71,9 +70,8 @@ export function threadRoutes({ cursors, search: native }: ReadParts): Route[] {
       tag: 'Threads',
       query: Type.Object({ select: PageQuery(DEFAULT_LIMIT).select }),
       response: One(Thread),
-      handle: ({ params, query, principal, inGrant }) =>
-        inGrant(async (sql, grant) => {
-          const scope = { applicationId: principal.applicationId, grantId: grant.id };
+      handle: ({ params, query, inGrant }) =>
+        inGrant(async (sql, scope) => {
           const row = await getThreadRow(sql, scope, params.id);
           if (!row) throw notFound();
           const latest = wants(query.select, 'latest_draft_or_message');

@@ -49,7 +49,11 @@ export const MESSAGE_COLUMNS = `m.id, m.thread_id AS "threadId", m.subject, m."f
 
 /** One message of the grant. */
 export async function getMessageRow(sql: Sql, scope: Scope, id: string): Promise<MessageRow | undefined> {
-  return (await getMessageRows(sql, scope, [id])).get(id);
+  const [row] = await sql.rows<MessageRow>(
+    `SELECT ${MESSAGE_COLUMNS} FROM messages m WHERE m.application_id = $1 AND m.grant_id = $2 AND m.id = $3`,
+    [scope.applicationId, scope.grantId, id],
+  );
+  return row;
 }
 
 /** Several messages in one statement. */
