@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { startServer } from '../src/cli/start.ts';
+import { startServer } from '../src/cli/serve.ts';
 import { readConfig } from '../src/platform/config.ts';
 
 const API_KEY = 'bench_0123456789abcdef';

@@ -4,6 +4,7 @@ import { createApp, listApps } from './cli/apps.ts';
 import { type Instance, openInstance } from './cli/instance.ts';
 import { rotateKeys, showKeys } from './cli/keys.ts';
 import { createAccount, listServiceAccounts, revokeServiceAccount } from './cli/service-accounts.ts';
+import { start } from './cli/start.ts';
 import { readConfig } from './platform/config.ts';
 import { StartupError } from './platform/errors.ts';
 import { version } from './platform/version.ts';
@@ -30,8 +31,7 @@ const program = new Command('mailquay')
 program
   .command('start')
   .description('start database, sync and API')
-  // Loaded when it is asked for: commands that only look into the database start without the server's libraries.
-  .action(async () => (await import('./cli/start.ts')).start(readConfig(process.env), out));
+  .action(() => start(readConfig(process.env), out));
 
 program
   .command('connect')

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { showProgress } from '../src/cli/progress.ts';
-import { startServer } from '../src/cli/start.ts';
+import { startServer } from '../src/cli/serve.ts';
 import { resolveApplication } from '../src/connect/applications.ts';
 import { customAuthentication } from '../src/connect/custom-authentication.ts';
 import { readConfig } from '../src/platform/config.ts';

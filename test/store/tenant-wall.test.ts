@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startServer } from '../../src/cli/start.ts';
+import { startServer } from '../../src/cli/serve.ts';
 import { readConfig } from '../../src/platform/config.ts';
 import type { DatabaseTarget } from '../../src/store/database.ts';
 import { asOrdinaryRole } from '../../src/store/ordinary-role.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RunningServer, startServer } from '../../src/cli/start.ts';
+import { type RunningServer, startServer } from '../../src/cli/serve.ts';
 import { type Config, readConfig } from '../../src/platform/config.ts';
 import type { ImapTimings } from '../../src/providers/imap/connection.ts';
 import type { SyncTimings } from '../../src/sync/context.ts';
