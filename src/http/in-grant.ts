@@ -1,4 +1,5 @@
 import { ApiError, notFound } from '../platform/errors.ts';
+import { outcome } from '../platform/outcome.ts';
 import type { Database, Sql } from '../store/database.ts';
 import type { Grant } from '../store/grants.ts';
 import type { Scope } from '../store/scope.ts';
@@ -49,9 +50,4 @@ function accepted(grant: Grant | undefined): Grant {
     );
   }
   return grant;
-}
-
-function outcome<T>(settled: PromiseSettledResult<T>): T {
-  if (settled.status === 'rejected') throw settled.reason;
-  return settled.value;
 }

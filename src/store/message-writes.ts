@@ -56,7 +56,7 @@ export async function insertMessages(
   now: Date,
 ): Promise<void> {
   if (messages.length === 0) return;
-  await sql.run(
+  const rows = sql.run(
     `INSERT INTO messages (application_id, grant_id, id, thread_id, fingerprint, remote_id, message_id, in_reply_to, "references",
        subject_key, subject, "from", "to", cc, bcc, reply_to, participants, date, snippet, unread, starred, answered, draft, sent,
        folder_ids, attachments, has_attachment, size, sha256, parse_error, raw_object, raw_offset, raw_stored_at, created_at, updated_at)
@@ -74,7 +74,7 @@ export async function insertMessages(
   );
   const bodies = packed(messages.map((m) => m.body));
   const headers = packed(messages.map((m) => m.headers));
-  await sql.run(
+  const contents = sql.run(
     `INSERT INTO message_bodies (application_id, grant_id, message_id, body, headers)
      SELECT $1, $2, p.id, substr($4::bytea, p.body_at, p.body_length), substr($7::bytea, p.headers_at, p.headers_length)
      FROM unnest($3::text[], $5::int[], $6::int[], $8::int[], $9::int[]) AS p (id, body_at, body_length, headers_at, headers_length)`,
@@ -86,11 +86,8 @@ export async function insertMessages(
       ...[headers.bytes, headers.at, headers.lengths],
     ],
   );
-  await insertSearchRows(
-    sql,
-    scope,
-    messages.map((m) => m.search),
-  );
+  const search = messages.map((m) => m.search);
+  await Promise.all([rows, contents, insertSearchRows(sql, scope, search)]);
 }
 
 /** A message's row as JSON: what is known of its place, with the content that has been written already. */

@@ -74,15 +74,12 @@ export async function applyArrivals(
 ): Promise<{ created: number; matched: number }> {
   const { scope } = writer;
   return inTransaction(writer, async (sql, changes) => {
-    await assertFolder(sql, scope, place.folderId);
     const now = writer.clock();
-    const stored = await storedUids(
-      sql,
-      scope,
-      place.folderId,
-      place.uidValidity,
-      arrivals.map((a) => a.uid),
-    );
+    const uids = arrivals.map((a) => a.uid);
+    const [, stored] = await Promise.all([
+      assertFolder(sql, scope, place.folderId),
+      storedUids(sql, scope, place.folderId, place.uidValidity, uids),
+    ]);
     const replaced = await removePlaceholders(
       sql,
       scope,
@@ -129,15 +126,17 @@ export async function applyArrivals(
     );
     for (const id of threads.touched) changes.threads.add(id);
     for (const { arrival } of added) if (isLive(arrival.uid)) changes.live = true;
-    await insertMessages(
-      sql,
-      scope,
-      added.map(({ arrival, id }) => newMessage(writer, place, arrival, id, threads.threadOf(id))),
-      now,
+    const messages = added.map(({ arrival, id }) =>
+      newMessage(writer, place, arrival, id, threads.threadOf(id)),
     );
-    await insertLocations(sql, scope, [
+    const locations = [
       ...added.map(({ arrival, id }) => locationOf(place, arrival, id, arrival.internalDate)),
       ...matched.map(({ arrival, existing }) => locationOf(place, arrival, existing.id, existing.date)),
+    ];
+    await Promise.all([
+      insertMessages(sql, scope, messages, now),
+      insertLocations(sql, scope, locations),
+      cursor ? saveCursor(sql, scope, cursor) : null,
     ]);
     for (const { arrival } of [...added, ...matched])
       changes.count(place.folderId, 1, arrival.flags.seen ? 0 : 1);
@@ -171,7 +170,6 @@ export async function applyArrivals(
     }
     changes.createdThreads = threads.created;
     changes.mergedThreads = threads.merged;
-    if (cursor) await saveCursor(sql, scope, cursor);
     return { created: added.length, matched: matched.length };
   });
 }
@@ -262,8 +260,10 @@ export async function applyFolderGone(writer: Writer, folderId: string): Promise
 /** Moves a cursor by itself, when nothing else has changed. */
 export async function applyCursor(writer: Writer, cursor: FolderCursor): Promise<void> {
   await inTransaction(writer, async (sql) => {
-    await assertFolder(sql, writer.scope, cursor.folderId);
-    await saveCursor(sql, writer.scope, cursor);
+    await Promise.all([
+      assertFolder(sql, writer.scope, cursor.folderId),
+      saveCursor(sql, writer.scope, cursor),
+    ]);
   });
 }
 

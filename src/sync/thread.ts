@@ -47,8 +47,10 @@ export async function placeInThreads(
       participants: mail.participants,
     }),
   );
-  const knownKeys = await findThreadsByKey(sql, scope, [...new Set(mails.flatMap((m) => m.keys))]);
-  const candidates = await subjectCandidates(sql, scope, mails);
+  const [knownKeys, candidates] = await Promise.all([
+    findThreadsByKey(sql, scope, [...new Set(mails.flatMap((m) => m.keys))]),
+    subjectCandidates(sql, scope, mails),
+  ]);
   const known = new Set([...knownKeys.values(), ...[...candidates.values()].flat().map((c) => c.threadId)]);
   const ages = await threadSizes(sql, scope, [...known]);
   const plan = planThreads(
@@ -59,9 +61,10 @@ export async function placeInThreads(
     (mail) => threadIdOf(scope.grantId, mail.id),
     new Map([...ages].map(([id, a]) => [id, a.order])),
   );
-  await insertThreads(sql, scope, plan.created);
-  await mergeThreads(sql, scope, plan.merges);
-  await upsertThreadKeys(sql, scope, plan.keys);
+  await Promise.all([
+    insertThreads(sql, scope, plan.created),
+    mergeThreads(sql, scope, plan.merges).then(() => upsertThreadKeys(sql, scope, plan.keys)),
+  ]);
   return {
     threadOf: (id) => plan.assignments.get(id) as string,
     touched: new Set(plan.assignments.values()),

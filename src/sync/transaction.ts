@@ -1,4 +1,5 @@
 import { faultPoint } from '../platform/fault-point.ts';
+import { outcome } from '../platform/outcome.ts';
 import { ProviderError, type RemoteFlags } from '../providers/provider.ts';
 import type { Database, Sql } from '../store/database.ts';
 import { insertEvents, type NewEvent } from '../store/events.ts';
@@ -32,8 +33,11 @@ export function syncWriter(parts: Omit<Writer, 'transact'>): Writer {
     ...parts,
     transact: (work) =>
       db.engine(async (sql) => {
-        await assertHeld(sql, lease);
-        return work(sql);
+        // The fence is asked for together with the first statements of the work, and stands before them. What they
+        // find counts only when the lease is held; without it all is rolled back.
+        const [held, result] = await Promise.allSettled([assertHeld(sql, lease), work(sql)]);
+        outcome(held);
+        return outcome(result);
       }),
   };
 }
@@ -105,8 +109,10 @@ export async function inTransaction<T>(
           changes.events.push({ type: 'thread.updated', objectId: id, data: {} });
       }
     }
-    await addFolderCounts(sql, scope, changes.counts);
-    await insertEvents(sql, scope, changes.events);
+    await Promise.all([
+      addFolderCounts(sql, scope, changes.counts),
+      insertEvents(sql, scope, changes.events),
+    ]);
     await faultPoint('sync.before_commit');
     return result;
   });
