@@ -20,6 +20,11 @@ export interface SyncContext {
   serial<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** What changes under our hands must not make us spin. */
+export function pause({ timings }: SyncContext): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, timings.settle));
+}
+
 /** What the sync counts. */
 export interface SyncMetrics {
   stored(messages: number): void;

@@ -7,6 +7,7 @@ import { countLocations, uidsInRanges } from '../store/locations.ts';
 import { dueFailures } from '../store/sync-failures.ts';
 import { applyCursor, applyFlags, applyGone } from './apply.ts';
 import type { SyncContext } from './context.ts';
+import { scanInterval } from './folder-need.ts';
 import { type FolderState, placeOf } from './folder-state.ts';
 import { takeIn } from './intake.ts';
 import type { Place } from './transaction.ts';
@@ -226,18 +227,16 @@ async function scanDue(
   now: Date,
 ): Promise<boolean> {
   const cursor = state.cursor as FolderCursor;
-  if (folder.exists <= SMALL_FOLDER || now.getTime() - state.scannedAt >= scanInterval(ctx, folder.exists))
+  if (
+    folder.exists <= SMALL_FOLDER ||
+    now.getTime() - state.scannedAt >= scanInterval(ctx.timings, folder.exists)
+  )
     return true;
   if (cursor.backfillUid > 1) return false;
   const counted = await ctx.writer.db.engine((sql) =>
     countLocations(sql, ctx.writer.scope, cursor.folderId, cursor.uidValidity),
   );
   return counted !== folder.exists;
-}
-
-/** The larger a folder, the rarer it is read whole. */
-export function scanInterval(ctx: SyncContext, messages: number): number {
-  return Math.min(ctx.timings.scan + messages * ctx.timings.scanPerMessage, ctx.timings.reconcile);
 }
 
 /** Moves the cursor by itself. History moves its own half beside us, so each step starts from the latest word. */

@@ -1,20 +1,19 @@
 import { faultPoint } from '../platform/fault-point.ts';
-import { type Hint, ProviderError, type RemoteFolder } from '../providers/provider.ts';
-import { lastChangeId } from '../store/changes.ts';
+import { type Hint, ProviderError } from '../providers/provider.ts';
 import { insertEvents } from '../store/events.ts';
-import { listCursors } from '../store/folder-cursors.ts';
-import { type FolderRow, listFolders } from '../store/folders.ts';
 import { assertHeld, resetFailures } from '../store/leases.ts';
-import { hasOlderValidity, releaseHeld } from '../store/locations.ts';
+import { releaseHeld } from '../store/locations.ts';
 import { foldersWithDueFailures } from '../store/sync-failures.ts';
 import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
 import { applyFolderGone, settleGone } from './apply.ts';
-import type { SyncContext } from './context.ts';
-import { byPriority, type FolderState, hasHistory, hasLost, mayBeInHistory } from './folder-state.ts';
-import { concernsFolder, type Look, scanInterval, syncFolder } from './folder-sync.ts';
-import { applyFolderTree, hasGone } from './folder-tree.ts';
+import { pause, type SyncContext } from './context.ts';
+import { needOf } from './folder-need.ts';
+import { type FolderState, hasHistory, hasLost } from './folder-state.ts';
+import { concernsFolder, type Look, syncFolder } from './folder-sync.ts';
+import { hasGone } from './folder-tree.ts';
 import { takeHistory } from './history.ts';
 import { indexStale } from './index-pass.ts';
+import { KnownFolders } from './known-folders.ts';
 import { SourcesFirst } from './match.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -34,7 +33,7 @@ const MAX_FOLDER_WAIT_MS = 10 * 60_000;
  */
 export class GrantSync {
   #ctx: SyncContext;
-  readonly #folders = new Map<string, FolderState>();
+  readonly #folders = new KnownFolders();
   /** Paths of folders to look at. */
   readonly #dirty = new Set<string>();
   readonly #wake = new Wakeup();
@@ -63,9 +62,9 @@ export class GrantSync {
     });
     await faultPoint('sync.after_begin');
     this.#initialDone = state.phase === 'live';
-    await this.#listFolders();
+    await this.#folders.list(this.#ctx, this.#initialDone);
     // The newest mails of every folder first, the inbox before all.
-    for (const folder of [...this.#folders.values()].sort(byPriority)) {
+    for (const folder of this.#folders.byPriority()) {
       if (!folder.cursor) await this.#look(folder, 'look');
     }
     const parts = [this.#live(signal), this.#history(signal), this.#watch(signal), this.#index(signal)];
@@ -91,7 +90,7 @@ export class GrantSync {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const inbox = [...this.#folders.values()].filter((f) => f.row.selectable).sort(byPriority)[0];
+    const inbox = this.#folders.byPriority().find((f) => f.row.selectable);
     if (!inbox) return aborted(signal);
     await this.#ctx.mailbox.watch({ path: inbox.row.path }, (hint) => this.#onHint(hint), signal);
   }
@@ -100,7 +99,7 @@ export class GrantSync {
     if (hint.kind === 'watching' || hint.path === null) this.#pollDue = true;
     else {
       this.#dirty.add(hint.path);
-      const folder = this.#byPath(hint.path);
+      const folder = this.#folders.at(hint.path);
       if (hint.what === 'state' && folder && Date.now() - folder.scannedAt > RESCAN_MS) folder.scannedAt = 0;
     }
     this.#wake.notify();
@@ -117,7 +116,7 @@ export class GrantSync {
       if (this.#dirty.size > 0) wait = soon;
       for (const path of [...this.#dirty]) {
         this.#dirty.delete(path);
-        const folder = this.#byPath(path);
+        const folder = this.#folders.at(path);
         if (folder) await this.#look(folder, 'quick');
       }
       if (this.#pollDue || Date.now() - lastPoll >= wait) {
@@ -143,11 +142,11 @@ export class GrantSync {
   async #poll(): Promise<boolean> {
     const ctx = this.#ctx;
     const began = ctx.writer.clock();
-    await this.#listFolders();
+    await this.#folders.list(this.#ctx, this.#initialDone);
     this.#due = await ctx.writer.db.engine((sql) => foldersWithDueFailures(sql, ctx.writer.scope, began));
     let complete = true;
     const needs: { folder: FolderState; need: Look }[] = [];
-    for (const folder of [...this.#folders.values()].sort(byPriority)) {
+    for (const folder of this.#folders.byPriority()) {
       if (!folder.row.selectable) continue;
       const need = this.#need(folder);
       // What was hinted at meanwhile is quickest to have on the connection that watches it.
@@ -159,7 +158,7 @@ export class GrantSync {
     // What was moved is missing from one folder first, and then found in another.
     needs.sort((a, b) => Number(hasLost(b.folder)) - Number(hasLost(a.folder)));
     for (const { folder, need } of needs) complete = (await this.#look(folder, need)) && complete;
-    if (complete && ![...this.#folders.values()].some(hasHistory)) {
+    if (complete && !this.#folders.all().some(hasHistory)) {
       await ctx.serial(() =>
         ctx.writer.db.engine(async (sql) => {
           await assertHeld(sql, ctx.writer.lease);
@@ -170,7 +169,7 @@ export class GrantSync {
     if (complete && (await hasGone(ctx.writer))) {
       await ctx.serial(() => settleGone(ctx.writer, began));
     }
-    const waiting = [...this.#folders.values()].some((f) => f.copiesSeenAt !== null);
+    const waiting = this.#folders.all().some((f) => f.copiesSeenAt !== null);
     this.#settleDue = waiting || (await hasGone(ctx.writer));
     await ctx.writer.db.engine(async (sql) => {
       // The lease first, as everywhere: who changes folders locks the same rows in this order.
@@ -181,34 +180,10 @@ export class GrantSync {
     return needs.length > 0;
   }
 
-  /** What a folder needs by its STATUS: nothing, a look, or a full comparison. */
-  #need(folder: FolderState): 'look' | 'full' | null {
-    const { cursor, status } = folder;
-    if (folder.failures > 1 && Date.now() < folder.retryAt) return null;
-    if (!cursor || !status || folder.stale || this.#due.has(folder.row.id)) return 'look';
+  #need(folder: FolderState): Look | null {
     const { timings, writer } = this.#ctx;
-    const now = writer.clock().getTime();
-    const noModseq =
-      status.highestModseq === null || status.highestModseq === 0 || cursor.highestModseq === 0;
-    const every = noModseq ? scanInterval(this.#ctx, status.messages ?? 0) : timings.reconcile;
-    if (cursor.backfillUid <= 1 && (!cursor.reconciledAt || now - cursor.reconciledAt.getTime() >= every))
-      return 'full';
-    if (
-      status.uidValidity !== cursor.uidValidity ||
-      status.uidNext === null ||
-      status.uidNext > cursor.uidNext ||
-      (!noModseq && (status.highestModseq as number) > cursor.highestModseq)
-    ) {
-      return 'look';
-    }
-    // Deletions, and without modification sequences flags too, show in the counts only. What was looked at once
-    // and still differs (a parked mail) is not looked at for ever.
-    const { row, seen } = folder;
-    const differs =
-      cursor.backfillUid <= 1 &&
-      (status.messages !== row.totalCount || (noModseq && status.unseen !== row.unreadCount));
-    const same = seen && seen.messages === status.messages && seen.unseen === status.unseen;
-    return differs && !same ? 'full' : null;
+    if (folder.failures > 1 && Date.now() < folder.retryAt) return null;
+    return needOf(folder, { due: this.#due.has(folder.row.id), now: writer.clock().getTime(), timings });
   }
 
   /** Looks at one folder; false when that has to be done again. */
@@ -217,7 +192,7 @@ export class GrantSync {
     const status = folder.status;
     const began = this.#ctx.writer.clock().getTime();
     try {
-      const held = mayBeInHistory(folder, this.#folders.values());
+      const held = this.#folders.mayBeInHistory(folder);
       const outcome = await syncFolder(this.#ctx, folder, how, held);
       if (outcome.inStep) folder.inStepAt = began;
       if (how !== 'quick') folder.seen = status;
@@ -238,7 +213,7 @@ export class GrantSync {
       // After a hint the listing may be old: a folder that is being renamed is not gone. The next poll lists anew.
       if (how === 'quick') {
         this.#pollDue = true;
-        await this.#pause();
+        await pause(this.#ctx);
         return false;
       }
       // A folder that changed is looked at again at once; one that does not open is asked ever more rarely.
@@ -253,22 +228,17 @@ export class GrantSync {
         this.#settleDue = true;
         return true;
       }
-      await this.#pause();
+      await pause(this.#ctx);
       return false;
     }
-  }
-
-  /** A folder that changes under our hands must not make us spin. */
-  #pause(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, this.#ctx.timings.settle));
   }
 
   async #history(signal: AbortSignal): Promise<void> {
     for (;;) {
       await takeHistory(
         this.#ctx,
-        () => [...this.#folders.values()],
-        (folder) => mayBeInHistory(folder, this.#folders.values()),
+        () => this.#folders.all(),
+        (folder) => this.#folders.mayBeInHistory(folder),
         (folder) => {
           this.#dirty.add(folder.row.path);
           this.#settleDue = true;
@@ -281,7 +251,7 @@ export class GrantSync {
   }
 
   async #finishInitial(): Promise<void> {
-    const all = [...this.#folders.values()].filter((f) => f.row.selectable && !f.stale);
+    const all = this.#folders.all().filter((f) => f.row.selectable && !f.stale);
     if (this.#initialDone || all.some((f) => !f.cursor || f.cursor.backfillUid > 1)) return;
     const { writer } = this.#ctx;
     await this.#ctx.serial(() =>
@@ -296,80 +266,6 @@ export class GrantSync {
     );
     await faultPoint('sync.after_initial_commit');
     this.#initialDone = true;
-  }
-
-  async #listFolders(): Promise<void> {
-    const ctx = this.#ctx;
-    const mayLieInHistory = (id: string) => {
-      const folder = this.#folders.get(id);
-      return !folder || mayBeInHistory(folder, this.#folders.values());
-    };
-    let remote: RemoteFolder[];
-    let rows: FolderRow[] | null;
-    do {
-      await faultPoint('sync.before_list');
-      const [seenAt, known] = await ctx.writer.db.engine(async (sql) => [
-        await lastChangeId(sql),
-        await listFolders(sql, ctx.writer.scope),
-      ]);
-      const listed = await ctx.mailbox.folders(
-        ctx.signal,
-        known.filter((row) => row.selectable).map((row) => row.path),
-      );
-      await faultPoint('sync.after_list');
-      rows = await ctx.serial(() => applyFolderTree(ctx.writer, listed, mayLieInHistory, seenAt));
-      remote = listed;
-      if (!rows) await this.#pause();
-    } while (!rows);
-    const known = this.#folders.size > 0;
-    const cursors = known ? null : await ctx.writer.db.engine((sql) => listCursors(sql, ctx.writer.scope));
-    const status = new Map(remote.map((f: RemoteFolder) => [f.path, f.status]));
-    const ids = new Set(rows.map((r) => r.id));
-    for (const id of [...this.#folders.keys()]) if (!ids.has(id)) this.#folders.delete(id);
-    for (const row of rows) {
-      const state =
-        this.#folders.get(row.id) ??
-        (await this.#newState(
-          row,
-          cursors?.find((c) => c.folderId === row.id),
-          known || this.#initialDone,
-        ));
-      state.row = row;
-      state.status = status.get(row.path) ?? null;
-      this.#folders.set(row.id, state);
-    }
-  }
-
-  async #newState(
-    row: FolderRow,
-    cursor: FolderState['cursor'] | undefined,
-    appeared: boolean,
-  ): Promise<FolderState> {
-    const { writer } = this.#ctx;
-    const rematching =
-      cursor != null &&
-      (await writer.db.engine((sql) => hasOlderValidity(sql, writer.scope, row.id, cursor.uidValidity)));
-    return {
-      row,
-      cursor: cursor ?? null,
-      status: null,
-      seen: null,
-      appeared,
-      startedAt: 0,
-      inStepAt: 0,
-      copiesSeenAt: null,
-      history: null,
-      rematching,
-      stale: false,
-      failures: 0,
-      retryAt: 0,
-      scannedAt: 0,
-    };
-  }
-
-  #byPath(path: string): FolderState | undefined {
-    for (const folder of this.#folders.values()) if (folder.row.path === path) return folder;
-    return undefined;
   }
 }
 
