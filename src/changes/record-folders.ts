@@ -18,7 +18,7 @@ import { markFolderGone, removeFolderCopies, removeSpareCopies } from '../store/
 import type { Scope } from '../store/scope.ts';
 import { signal } from '../store/signals.ts';
 import { noteFolderChange } from '../store/sync-states.ts';
-import { deleteWhatIsNowhere } from '../sync/apply.ts';
+import { deleteWhatIsNowhere } from '../sync/apply-gone.ts';
 import { clean, newFolder, newFolderId } from '../sync/folder-tree.ts';
 import { type Changes, inTransaction } from '../sync/transaction.ts';
 import type { ChangeContext } from './context.ts';

@@ -9,7 +9,7 @@ import {
 } from '../store/changes.ts';
 import { removeLocations, updateFlags } from '../store/locations.ts';
 import type { Scope } from '../store/scope.ts';
-import { deleteWhatIsNowhere } from '../sync/apply.ts';
+import { deleteWhatIsNowhere } from '../sync/apply-gone.ts';
 import { inTransaction, type StoreWriter } from '../sync/transaction.ts';
 import type { ChangeContext } from './context.ts';
 import type { Performed } from './perform.ts';

@@ -5,7 +5,7 @@ import { assertHeld, resetFailures } from '../store/leases.ts';
 import { releaseHeld } from '../store/locations.ts';
 import { foldersWithDueFailures } from '../store/sync-failures.ts';
 import { ensureSyncState, finishInitial, noteSuccess } from '../store/sync-states.ts';
-import { applyFolderGone, settleGone } from './apply.ts';
+import { applyFolderGone, settleGone } from './apply-gone.ts';
 import { pause, type SyncContext } from './context.ts';
 import { needOf } from './folder-need.ts';
 import { type FolderState, hasHistory, hasLost } from './folder-state.ts';
