@@ -119,7 +119,7 @@ async function againstBare(
   }
 }
 
-export async function bareServer(target: pg.PoolConfig, bytes: string) {
+async function bareServer(target: pg.PoolConfig, bytes: string) {
   const pool = new pg.Pool({ ...target, max: CONNECTIONS });
   await pool.query('CREATE TABLE IF NOT EXISTS bench_bytes (id int PRIMARY KEY, bytes text NOT NULL)');
   await pool.query(

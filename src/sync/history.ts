@@ -4,9 +4,10 @@ import { assertHeld } from '../store/leases.ts';
 import { markFolderGone } from '../store/locations.ts';
 import type { SyncContext } from './context.ts';
 import { byPriority, type FolderState } from './folder-state.ts';
-import { advance, concernsFolder } from './folder-sync.ts';
+import { concernsFolder } from './folder-sync.ts';
 import { fetch, type IntakeOptions, write } from './intake.ts';
 import { prepare } from './prepare.ts';
+import { advance } from './reconcile.ts';
 
 /** Mails of one slice. */
 const SLICE = 250;
