@@ -6,7 +6,7 @@ import { readSecrets, type Secrets } from '../platform/secrets.ts';
 import { forgetEngines } from '../store/engines.ts';
 import { freeLeases } from '../store/leases.ts';
 import { checkMasterKeys, ensureMasterKey } from '../store/master-keys.ts';
-import { type OpenDatabase, openDatabase } from '../store/open.ts';
+import { type OpenDatabase, type OpenOptions, openDatabase } from '../store/open.ts';
 
 /** What every command stands on. */
 export interface Instance {
@@ -20,7 +20,7 @@ export interface Instance {
 /** Opens database and secrets; refuses a wrong master key before anything is written. */
 export async function openInstance(
   config: Config,
-  options: { join?: boolean; onExit?: () => void } = {},
+  options: Pick<OpenOptions, 'join' | 'onExit'> = {},
 ): Promise<Instance> {
   const log = createLog(config.logLevel);
   // The embedded server makes its own, with the modes that it needs.

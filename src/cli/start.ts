@@ -10,9 +10,10 @@ export async function start(config: Config, out: (line: string) => void): Promis
   // From the first moment on: who is told to stop while starting stops as soon as it has started.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.resolve(null));
   const opening = openInstance(config, {
-    onExit: () =>
+    onExit: ({ problem }) =>
       ended.resolve(
-        'The embedded PostgreSQL ended by itself. Start mailquay again; with MAILQUAY_LOG_LEVEL=info its own words are in the log.',
+        problem?.message ??
+          'The embedded PostgreSQL ended by itself. Start mailquay again; with MAILQUAY_LOG_LEVEL=info its own words are in the log.',
       ),
   });
   opening.catch(() => {}); // told when it is awaited

@@ -9,7 +9,7 @@ import { assertDurable, assertVersion } from './durability.ts';
 import { DATABASE } from './embedded/cluster.ts';
 import { DataDirectoryInUseError } from './embedded/errors.ts';
 import { PORT } from './embedded/place.ts';
-import { startEmbeddedPostgres } from './embedded/start.ts';
+import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from './embedded/start.ts';
 import { migrate } from './migrate.ts';
 import { asOrdinaryRole } from './ordinary-role.ts';
 
@@ -27,7 +27,7 @@ export interface OpenOptions {
   /** Runs before anything is written, with a plain connection: the place to refuse a wrong master key. */
   beforeWriting?: (client: pg.ClientBase) => Promise<void>;
   /** The embedded server ended by itself. */
-  onExit?: () => void;
+  onExit?: EmbeddedPostgresOptions['onExit'];
 }
 
 /**

@@ -132,7 +132,7 @@ export class CrashBench {
     await fillMaildir(this.#dovecot, USER, 'Archive/2026', Math.ceil(mails / 5), { seed: 5 });
     // A grant whose sync hangs before it begins is a good beginning for all rounds.
     const space = await this.#space(null);
-    const child = new Child(space.url, 'sync.before_claim:hang:1');
+    const child = new Child(space.url, { fault: 'sync.before_claim:hang:1' });
     await child.ready();
     this.#grantId = await child.connect({ ...this.#dovecot.user(USER), port: this.#dovecot.imapPort });
     await child.kill();
@@ -153,7 +153,7 @@ export class CrashBench {
     scenario: (space: Space, child: Child) => Promise<void>,
   ): Promise<string | null> {
     const space = await this.#space(template);
-    const child = new Child(space.url, fault);
+    const child = new Child(space.url, { fault });
     try {
       await child.ready();
       await scenario(space, child);

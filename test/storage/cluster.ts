@@ -6,18 +6,20 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/em
 
 /** A PostgreSQL of its own that can be ended at any moment and started again. */
 export class Cluster {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'mailquay-cluster-'));
+  readonly #directory: string;
   #server: EmbeddedPostgres | null = null;
   #ended: Promise<void> = Promise.resolve();
   url = '';
 
-  private constructor() {
+  private constructor(parent: string) {
+    this.#directory = mkdtempSync(join(parent, 'mailquay-cluster-'));
     // As root the server runs as somebody else, who must get in.
     chmodSync(this.#directory, 0o711);
   }
 
-  static async start(): Promise<Cluster> {
-    const cluster = new Cluster();
+  /** `parent`: the directory in which it makes its own, for example a small disk. */
+  static async start(parent = tmpdir()): Promise<Cluster> {
+    const cluster = new Cluster(parent);
     await cluster.startAgain();
     return cluster;
   }
@@ -38,6 +40,11 @@ export class Cluster {
     this.#ended = ended.promise.then(() => server.stop());
     const { host, port, user, database } = server.connection;
     this.url = `postgres://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+  }
+
+  /** Resolves when it has ended. */
+  get ended(): Promise<void> {
+    return this.#ended;
   }
 
   /** Ends it as `pg_ctl -m immediate` does, without a checkpoint. */

@@ -9,6 +9,15 @@ const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const API_KEY = `crash_${randomBytes(12).toString('hex')}`;
 const MASTER_KEY = randomBytes(32).toString('base64');
 
+export interface ChildOptions {
+  /** As in src/platform/fault-point.ts. */
+  fault?: string;
+  /** One that is kept; otherwise it has one of its own for as long as it runs. */
+  dataDir?: string;
+  /** The most files and connections that it may have open; Linux only. */
+  openFiles?: number;
+}
+
 export class Child {
   readonly apiKey = API_KEY;
   origin = '';
@@ -18,17 +27,21 @@ export class Child {
   readonly ended: Promise<void>;
   running = true;
   readonly #process: ChildProcess;
-  readonly #dataDir = mkdtempSync(join(tmpdir(), 'mailquay-crash-'));
+  readonly #dataDir: string;
   readonly #ready: Promise<void>;
   #said = '';
 
-  /** `fault` as in src/platform/fault-point.ts. */
-  constructor(databaseUrl: string, fault?: string) {
-    this.#process = spawn(process.execPath, [MAIN, 'start'], {
+  /** Without a database's URL it starts the embedded PostgreSQL. */
+  constructor(databaseUrl: string | null, options: ChildOptions = {}) {
+    const { dataDir, fault, openFiles } = options;
+    this.#dataDir = dataDir ?? mkdtempSync(join(tmpdir(), 'mailquay-crash-'));
+    const limit = openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}`];
+    const [program = '', ...args] = [...limit, process.execPath, MAIN, 'start'];
+    this.#process = spawn(program, args, {
       env: {
         PATH: process.env.PATH,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-        DATABASE_URL: databaseUrl,
+        ...(databaseUrl === null ? {} : { DATABASE_URL: databaseUrl }),
         MAILQUAY_DATA_DIR: this.#dataDir,
         MAILQUAY_PORT: '0',
         MAILQUAY_API_KEY: API_KEY,
@@ -56,7 +69,7 @@ export class Child {
     this.ended = new Promise((resolve) => {
       this.#process.once('close', () => {
         this.running = false;
-        rmSync(this.#dataDir, { recursive: true, force: true });
+        if (dataDir === undefined) rmSync(this.#dataDir, { recursive: true, force: true });
         ready.reject(new Error(`mailquay ended before it was ready:\n${this.#said.slice(-2_000)}`));
         resolve();
       });
@@ -108,6 +121,16 @@ export class Child {
     });
     if (status !== 201) throw new Error(`connect answered ${text}`);
     return (body as { data: { id: string } }).data.id;
+  }
+
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
+  /** Asks it to stop, as an operator does. */
+  async stop(): Promise<void> {
+    this.#process.kill('SIGTERM');
+    await this.ended;
   }
 
   async kill(): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../platform/log.ts';
 import type { Binaries } from './binaries.ts';
-import { type EmbeddedPostgresError, explainFailure } from './errors.ts';
+import { DiskFullError, type EmbeddedPostgresError, explainFailure } from './errors.ts';
 import { startGuarded } from './guard.ts';
 import { isPostmasterOf, readPostmasterFile, send, waitUntil } from './leftover.ts';
 import { type Place, PORT } from './place.ts';
@@ -21,6 +21,8 @@ const LOG_LINES_KEPT = 20;
 export interface ServerExit {
   code: number | null;
   signal: NodeJS.Signals | null;
+  /** What to tell the operator, when it ended because the disk is full. */
+  problem: DiskFullError | null;
 }
 
 /** A running server. */
@@ -67,7 +69,7 @@ async function tryStart({
     if (lines.length > LOG_LINES_KEPT) lines.shift();
     report(line, log);
   });
-  let exit: ServerExit | null = null;
+  let exit: Omit<ServerExit, 'problem'> | null = null;
   exited.then(
     (how) => {
       exit = how;
@@ -100,7 +102,7 @@ async function tryStart({
     if (stopping) return;
     // Its guard may have been killed instead of the server, which then must not stay behind unwatched.
     if (isPostmasterOf(pid, clusterDir)) send(pid, 'SIGINT');
-    onExit(how);
+    onExit({ ...how, problem: diskFull(clusterDir, lines) });
   });
   // A program that forgot to stop the server ends all the same, and the server with it.
   const handles = [child, child.stdin, child.stdout, child.stderr] as { ref?(): void; unref?(): void }[];
@@ -112,6 +114,13 @@ async function tryStart({
       return stopping;
     },
   };
+}
+
+/** A session that finds no room goes on; only what ended the server counts. */
+function diskFull(clusterDir: string, lines: string[]): DiskFullError | null {
+  const last = lines.filter((line) => /\|(PANIC|FATAL):/.test(line)).join('\n');
+  const error = explainFailure('go on', clusterDir, last);
+  return error instanceof DiskFullError ? error : null;
 }
 
 async function shutDown(

@@ -213,7 +213,7 @@ describe('the embedded server', () => {
     expect(await waitUntil(() => exits.length > 0, 5_000)).toBe(true);
     await server.stop();
     expect(await query(await start(), 'SELECT answer FROM kept')).toEqual([[42]]);
-    expect(exits).toEqual([{ code: 137, signal: null }]);
+    expect(exits).toEqual([{ code: 137, signal: null, problem: null }]);
   });
 
   it('is not stopped by a stale pid file whose pid belongs to somebody else now', async () => {
