@@ -7,7 +7,7 @@ import type { BlobStore } from '../../store/blobs/blob-store.ts';
 import type { RawPlace, StoredAttachment } from '../../store/reads/message-rows.ts';
 import type { Scope } from '../../store/scope.ts';
 import type { Bytes } from '../answer.ts';
-import { type Expected, verified } from './verified.ts';
+import { type Expected, SpoolFailed, verified } from './verified.ts';
 
 /**
  * Reads a mail, or a byte range of it, from the provider. An {@link ApiError} goes to the caller as it is;
@@ -37,6 +37,8 @@ interface Piece {
   encoding: string | undefined;
 }
 
+/** A disk is full for minutes, but a large download beside ours may have filled it for a moment. */
+const NO_ROOM_RETRY_SECONDS = 5;
 const DAY_MS = 86_400_000;
 
 /** The bytes of mails as they came: from the raw copy while there is one, otherwise from the provider. */
@@ -78,6 +80,7 @@ export class Originals {
         return await check(await blobs.read(place.object!, { offset: start, length: expected.length }));
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof SpoolFailed) throw this.#noRoom(error);
         const { name, code } = error as NodeJS.ErrnoException;
         log.warn({ grantId: scope.grantId, messageId: place.messageId, name, code }, 'raw copy not usable');
       }
@@ -86,6 +89,7 @@ export class Originals {
       return await check(await fetchRaw(scope, place.messageId, range));
     } catch (error) {
       if (error instanceof ApiError) throw error;
+      if (error instanceof SpoolFailed) throw this.#noRoom(error);
       const { response } = error as { response?: unknown };
       throw new ApiError(
         'api.provider_error',
@@ -96,6 +100,20 @@ export class Originals {
         },
       );
     }
+  }
+
+  /** Neither the raw copy nor the provider is at fault, and to ask the next one would not help. */
+  #noRoom(error: SpoolFailed): ApiError {
+    const { code } = error.cause as NodeJS.ErrnoException;
+    this.#parts.log.error({ code }, 'large originals cannot be checked: the data directory takes no file');
+    return new ApiError(
+      'api.unavailable',
+      'The service has no room to check this large original. Try again later.',
+      {
+        retryAfterSeconds: NO_ROOM_RETRY_SECONDS,
+        cause: error,
+      },
+    );
   }
 
   #hasCopy(place: RawPlace): boolean {

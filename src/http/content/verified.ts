@@ -17,12 +17,18 @@ export class DigestMismatch extends Error {
   override name = 'DigestMismatch';
 }
 
+/** The bytes may be good, but there is no room to keep them until that is known. */
+export class SpoolFailed extends Error {
+  override name = 'SpoolFailed';
+}
+
 /** Up to here the checked bytes wait in memory, beyond in a file without a name. */
 const MEMORY_BYTES = 512 * 1024;
 
 /**
  * Reads a source to its end, checks length and SHA-256, and only then gives it out, decoded on the way if asked.
- * Memory stays bounded whatever the size. Throws {@link DigestMismatch}.
+ * Memory stays bounded whatever the size. Throws {@link DigestMismatch}, and
+ * {@link SpoolFailed} when the disk takes no more.
  */
 export async function verified(
   source: Readable,
@@ -72,7 +78,9 @@ class Spool extends Writable {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#writing = this.#add(chunk);
+    this.#writing = this.#add(chunk).catch((cause: NodeJS.ErrnoException) => {
+      throw new SpoolFailed(`nothing can be kept on the disk (${cause.code})`, { cause });
+    });
     this.#writing.then(() => done(), done);
   }
 
