@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { normalizeAddress } from '../mail/address.ts';
 import { faultPoint } from '../platform/fault-point.ts';
 import type { Log } from '../platform/log.ts';
+import { spareConnections } from '../platform/open-files.ts';
 import type { ImapSecret, ImapSettings } from '../providers/imap/settings.ts';
 import type { Account, Mailbox } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
@@ -34,6 +35,8 @@ const RENEW_MS = 4_000;
 /** Grants of one process; more processes share the rest. */
 const MAX_GRANTS = 2_000;
 const CLAIM_BATCH = 50;
+/** Connections that a grant keeps at a time: one that watches, one that works. More are asked for, and had when there are files. */
+const GRANT_CONNECTIONS = 2;
 /** So many grants are left to other engines at a time. */
 const HANDOVER_BATCH = 20;
 
@@ -90,6 +93,8 @@ export class SyncEngine {
   readonly #wake = new Wakeup();
   readonly #clock: () => Date;
   readonly #timings: SyncTimings;
+  /** Files are short, and that was said. */
+  #short = false;
   #loop: Promise<void> | null = null;
   #renewal: NodeJS.Timeout | null = null;
 
@@ -147,7 +152,7 @@ export class SyncEngine {
       try {
         const share = Math.min(MAX_GRANTS, await this.#share());
         this.#keepOnly(share);
-        const room = share - this.#running.size;
+        const room = Math.min(share - this.#running.size, this.#connectable());
         const found =
           room > 0
             ? await db.engine((sql) => findClaimable(sql, this.#clock(), Math.min(room, CLAIM_BATCH)))
@@ -180,6 +185,19 @@ export class SyncEngine {
       await noteEngine(sql, this.#owner, now, new Date(now.getTime() - LEASE_MS));
       return fairShare(sql);
     });
+  }
+
+  /** How many grants more can be connected with the files that are left; those that are about to be have theirs. */
+  #connectable(): number {
+    const connecting = [...this.#running.values()].filter(({ mailbox }) => !mailbox).length;
+    const spare = Math.floor(spareConnections() / GRANT_CONNECTIONS) - connecting;
+    if (spare <= 0 && !this.#short)
+      this.#parts.log.warn(
+        { grants: this.#running.size },
+        'no more grants are taken: this process may not open more connections; raise its limit of open files (ulimit -n)',
+      );
+    this.#short = spare <= 0;
+    return spare;
   }
 
   /** Gives back what is above the share, some at a time: another engine has come and takes it. */

@@ -53,7 +53,7 @@ export function describeOnSmallDisk(name: string, suite: () => void): void {
 }
 
 /** Skips a suite and prints why. */
-function leaveOut(name: string, reason: string, suite: () => void): void {
+export function leaveOut(name: string, reason: string, suite: () => void): void {
   console.warn(`left out: ${name} (${reason})`);
   describe.skip(`${name} (left out: ${reason})`, suite);
 }

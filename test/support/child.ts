@@ -14,8 +14,6 @@ export interface ChildOptions {
   fault?: string;
   /** One that is kept; otherwise it has one of its own for as long as it runs. */
   dataDir?: string;
-  /** The most files and connections that it may have open; Linux only. */
-  openFiles?: number;
 }
 
 export class Child {
@@ -33,11 +31,9 @@ export class Child {
 
   /** Without a database's URL it starts the embedded PostgreSQL. */
   constructor(databaseUrl: string | null, options: ChildOptions = {}) {
-    const { dataDir, fault, openFiles } = options;
+    const { dataDir, fault } = options;
     this.#dataDir = dataDir ?? mkdtempSync(join(tmpdir(), 'mailquay-crash-'));
-    const limit = openFiles === undefined ? [] : ['prlimit', `--nofile=${openFiles}`];
-    const [program = '', ...args] = [...limit, process.execPath, MAIN, 'start'];
-    this.#process = spawn(program, args, {
+    this.#process = spawn(process.execPath, [MAIN, 'start'], {
       env: {
         PATH: process.env.PATH,
         NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,

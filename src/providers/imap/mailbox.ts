@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { ImapFlow } from 'imapflow';
+import { spareConnections } from '../../platform/open-files.ts';
 import type {
   Account,
   ByteRange,
@@ -263,6 +264,9 @@ export class ImapMailbox implements Mailbox {
 
   #connect(signal: AbortSignal): Promise<ImapFlow> {
     const connected = this.#login.then(async () => {
+      // What the system would refuse a moment later, when nothing is left for those who ask for the API either.
+      if (spareConnections() <= 0)
+        throw new ProviderError('busy', 'There are too many open connections.', { code: 'EMFILE' });
       const client = await connect(this.#account, this.#dialer, signal, { timings: this.#timings });
       this.#open.add(client);
       client.once('close', () => {
