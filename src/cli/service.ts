@@ -12,6 +12,7 @@ import type { Mailbox } from '../providers/provider.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 import { FileBlobStore } from '../store/blobs/files.ts';
 import { S3BlobStore } from '../store/blobs/s3.ts';
+import { StoreClock } from '../store/clock.ts';
 import type { Scope } from '../store/scope.ts';
 import { SignalListener } from '../store/signals.ts';
 import { Chores } from '../sync/chores.ts';
@@ -46,6 +47,7 @@ export function composeServices(
   const { config, log, secrets, egress, database } = instance;
   const { db } = database;
   const metrics = createMetrics();
+  const clock = new StoreClock();
   const blobs =
     config.blobs.kind === 'files' ? new FileBlobStore(config.blobs.directory) : new S3BlobStore(config.blobs);
   const openMailbox = imapMailboxes(egress, imapTimings);
@@ -71,6 +73,7 @@ export function composeServices(
     grants,
     openMailbox,
     rawRetentionDays: config.rawRetentionDays,
+    clock,
     timings,
     metrics: {
       stored: (n) => {
@@ -81,7 +84,7 @@ export function composeServices(
       connected: (n) => metrics.grantsSyncing.set(n),
     },
   });
-  const chores = new Chores({ db, blobs, log, rawRetentionDays: config.rawRetentionDays, timings });
+  const chores = new Chores({ db, blobs, log, clock, rawRetentionDays: config.rawRetentionDays, timings });
   const authenticator = new Authenticator(db);
   const listener = new SignalListener(database.target, {
     mailquay_grants: (grantId) => {
@@ -113,11 +116,12 @@ export function composeServices(
       dnsServers: config.dnsServers,
     },
     mailbox,
-    changes: { db, clock: () => new Date(), mailbox, allowHardDelete: config.allowHardDelete },
+    changes: { db, clock: clock.now, mailbox, allowHardDelete: config.allowHardDelete },
     cleaner,
     start: async () => {
       // Half-written files of an earlier life; only where no other process can be writing.
       if (blobs instanceof FileBlobStore && config.databaseUrl === null) await blobs.clean();
+      await db.engine((sql) => clock.ask(sql));
       await listener.start();
       engine.start();
       chores.start();

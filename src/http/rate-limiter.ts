@@ -120,7 +120,7 @@ export class RateLimiter {
     if (this.#now() >= this.#forgetAt) {
       this.#forgetAt = this.#now() + FORGET_MS;
       // Whatever is wrong with the database, requests say it better.
-      await this.#db.engine((sql) => forgetWindows(sql, new Date(Date.now() - FORGET_MS))).catch(() => {});
+      await this.#db.engine((sql) => forgetWindows(sql, FORGET_MS)).catch(() => {});
     }
   }
 

@@ -1,13 +1,13 @@
 import type { Sql } from './database.ts';
 
-/** Notes that an engine lives, and forgets those that were not heard of since `since`. */
-export async function noteEngine(sql: Sql, owner: string, now: Date, since: Date): Promise<void> {
+/** Notes that an engine lives, and forgets those that were not heard of for `silentMs`, by the database's clock. */
+export async function noteEngine(sql: Sql, owner: string, silentMs: number): Promise<void> {
   await sql.run(
-    `INSERT INTO sync_engines (owner, seen_at) VALUES ($1, $2)
+    `INSERT INTO sync_engines (owner, seen_at) VALUES ($1, now())
      ON CONFLICT (owner) DO UPDATE SET seen_at = excluded.seen_at`,
-    [owner, now],
+    [owner],
   );
-  await sql.run('DELETE FROM sync_engines WHERE seen_at < $1', [since]);
+  await sql.run(`DELETE FROM sync_engines WHERE seen_at < now() - $1 * interval '1 millisecond'`, [silentMs]);
 }
 
 /** An engine has ended, or all have. */

@@ -12,61 +12,67 @@ export class LeaseLostError extends Error {
   override name = 'LeaseLostError';
 }
 
+/**
+ * Leases and back-offs are by the database's clock: processes whose own clocks differ must not take grants from each other.
+ * What lasts longer than any lease or back-off may was written before that clock was set back, and is over.
+ */
+const isOver = (column: string, longestMs: number) =>
+  `(${column} <= now() OR ${column} > now() + ${longestMs} * interval '1 millisecond')`;
+/** Above what anybody asks for, because the one who wrote it may have begun later than the one who reads it. */
+const LONGEST_LEASE_MS = 5 * 60_000;
+const LONGEST_BACKOFF_MS = 2 * 60 * 60_000;
+const FREE = `${isOver('l.expires_at', LONGEST_LEASE_MS)} AND (l.not_before IS NULL OR ${isOver('l.not_before', LONGEST_BACKOFF_MS)})`;
+
 /** Grants without an owner whose back-off is over, oldest lease first. */
 export async function findClaimable(
   sql: Sql,
-  now: Date,
   limit: number,
 ): Promise<{ grantId: string; applicationId: string }[]> {
   return sql.rows(
     `SELECT g.id AS "grantId", g.application_id AS "applicationId"
      FROM grants g LEFT JOIN leases l ON l.grant_id = g.id
      WHERE g.deleted_at IS NULL AND g.status = 'valid' AND g.provider = 'imap'
-       AND (l.grant_id IS NULL OR (l.expires_at <= $1 AND (l.not_before IS NULL OR l.not_before <= $1)))
-     ORDER BY l.expires_at NULLS FIRST LIMIT $2`,
-    [now, limit],
+       AND (l.grant_id IS NULL OR (${FREE}))
+     ORDER BY l.expires_at NULLS FIRST LIMIT $1`,
+    [limit],
   );
 }
 
-/** Takes a grant if it is free; null when somebody was faster. */
-export async function claim(
-  sql: Sql,
-  grantId: string,
-  owner: string,
-  now: Date,
-  expiresAt: Date,
-): Promise<Lease | null> {
+/** Takes a grant for `ms` if it is free; null when somebody was faster. */
+export async function claim(sql: Sql, grantId: string, owner: string, ms: number): Promise<Lease | null> {
   const [row] = await sql.rows<{ token: number }>(
-    `INSERT INTO leases AS l (grant_id, owner, token, expires_at) VALUES ($1, $2, 1, $3)
+    `INSERT INTO leases AS l (grant_id, owner, token, expires_at) VALUES ($1, $2, 1, now() + $3 * interval '1 millisecond')
      ON CONFLICT (grant_id) DO UPDATE SET owner = excluded.owner, token = l.token + 1, expires_at = excluded.expires_at
-     WHERE l.expires_at <= $4 AND (l.not_before IS NULL OR l.not_before <= $4)
+     WHERE ${FREE}
      RETURNING token`,
-    [grantId, owner, expiresAt, now],
+    [grantId, owner, ms],
   );
   return row ? { grantId, owner, token: row.token } : null;
 }
 
-/** Prolongs all leases of an owner in one statement; returns the grants that are still its own. */
-export async function renew(sql: Sql, leases: Lease[], expiresAt: Date): Promise<Set<string>> {
+/** Prolongs all leases of an owner by `ms` from now, in one statement; returns the grants that are still its own. */
+export async function renew(sql: Sql, leases: Lease[], ms: number): Promise<Set<string>> {
   const rows = await sql.rows<{ grant_id: string }>(
-    `UPDATE leases l SET expires_at = $3 FROM unnest($1::uuid[], $2::bigint[]) AS held (grant_id, token)
+    `UPDATE leases l SET expires_at = now() + $3 * interval '1 millisecond'
+     FROM unnest($1::uuid[], $2::bigint[]) AS held (grant_id, token)
      WHERE l.grant_id = held.grant_id AND l.token = held.token RETURNING l.grant_id`,
-    [leases.map((l) => l.grantId), leases.map((l) => l.token), expiresAt],
+    [leases.map((l) => l.grantId), leases.map((l) => l.token), ms],
   );
   return new Set(rows.map((r) => r.grant_id));
 }
 
-/** Gives a grant back. `notBefore` keeps everybody off it until then; `failures` is how often in a row it failed. */
+/** Gives a grant back. `waitMs` keeps everybody off it for so long; `failures` is how often in a row it failed (null: as it was). */
 export async function release(
   sql: Sql,
   lease: Lease,
-  now: Date,
-  notBefore: Date | null,
-  failures: number,
+  waitMs: number | null,
+  failures: number | null,
 ): Promise<void> {
   await sql.run(
-    `UPDATE leases SET expires_at = $3, not_before = $4, failures = $5 WHERE grant_id = $1 AND token = $2`,
-    [lease.grantId, lease.token, now, notBefore, failures],
+    `UPDATE leases SET expires_at = now(), not_before = now() + $3 * interval '1 millisecond',
+       failures = coalesce($4, failures)
+     WHERE grant_id = $1 AND token = $2`,
+    [lease.grantId, lease.token, waitMs, failures],
   );
 }
 

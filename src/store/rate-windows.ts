@@ -43,11 +43,12 @@ export function takeFromWindows(sql: Sql, requests: WindowRequest[]): Promise<Wi
   );
 }
 
-/** Forgets windows that ended before `before`, at most 1,000, and waits for nobody. */
-export async function forgetWindows(sql: Sql, before: Date): Promise<void> {
+/** Forgets windows that ended `ms` ago, at most 1,000, and waits for nobody. */
+export async function forgetWindows(sql: Sql, ms: number): Promise<void> {
   await sql.run(
     `DELETE FROM rate_windows WHERE (application_id, bucket) IN (
-       SELECT application_id, bucket FROM rate_windows WHERE ends_at < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
-    [before],
+       SELECT application_id, bucket FROM rate_windows WHERE ends_at < now() - $1 * interval '1 millisecond'
+       LIMIT 1000 FOR UPDATE SKIP LOCKED)`,
+    [ms],
   );
 }

@@ -19,7 +19,7 @@ export class HostLimiter {
 
   /** Waits until this host may be dialled again. */
   async turn(host: string, signal: AbortSignal): Promise<void> {
-    const now = Date.now();
+    const now = performance.now();
     const at = Math.max(now, this.#next.get(host) ?? 0);
     this.#next.set(host, at + 1000 / CONNECTS_PER_SECOND);
     if (this.#next.size > 1_000) this.#forget(now);

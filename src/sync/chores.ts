@@ -2,6 +2,7 @@ import { faultPoint } from '../platform/fault-point.ts';
 import type { Log } from '../platform/log.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
 import { expireRawCopies } from '../store/blobs/expire.ts';
+import type { StoreClock } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { claimErasure, eraseBatch, finishErasure, postponeErasure } from '../store/erasures.ts';
 import { DEFAULT_TIMINGS, type SyncTimings } from './context.ts';
@@ -17,6 +18,7 @@ interface ChoreParts {
   blobs: BlobStore;
   log: Log;
   rawRetentionDays: number;
+  clock: StoreClock;
   timings?: Partial<SyncTimings>;
 }
 
@@ -52,9 +54,10 @@ export class Chores {
     while (!this.#stop.signal.aborted) {
       try {
         while (!this.#stop.signal.aborted && (await this.#eraseOne())) {}
-        if (Date.now() >= this.#expireAt) {
-          await expireRawCopies(this.#parts.blobs, this.#parts.rawRetentionDays, new Date());
-          this.#expireAt = Date.now() + EXPIRE_MS;
+        if (performance.now() >= this.#expireAt) {
+          const { blobs, rawRetentionDays, clock } = this.#parts;
+          await expireRawCopies(blobs, rawRetentionDays, clock.now());
+          this.#expireAt = performance.now() + EXPIRE_MS;
         }
       } catch (error) {
         if (this.#stop.signal.aborted) return;
@@ -68,8 +71,8 @@ export class Chores {
   }
 
   async #eraseOne(): Promise<boolean> {
-    const { db, blobs, log } = this.#parts;
-    const now = new Date();
+    const { db, blobs, log, clock } = this.#parts;
+    const now = clock.now();
     const erasure = await db.engine((sql) => claimErasure(sql, now, new Date(now.getTime() + CLAIM_MS)));
     if (!erasure) return false;
     await faultPoint('erase.after_claim');
@@ -80,7 +83,7 @@ export class Chores {
     await faultPoint('erase.before_blobs');
     await blobs.deletePrefix(`raw/${erasure.grantId}/`);
     const secondPass = new Date(erasure.requestedAt.getTime() + this.#timings.eraseAgain);
-    if (secondPass > new Date()) {
+    if (secondPass > clock.now()) {
       await db.engine((sql) => postponeErasure(sql, erasure.grantId, secondPass));
       return true;
     }

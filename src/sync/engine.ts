@@ -7,6 +7,7 @@ import type { ImapSecret, ImapSettings } from '../providers/imap/settings.ts';
 import type { Account, Mailbox } from '../providers/provider.ts';
 import { ProviderError } from '../providers/provider.ts';
 import type { BlobStore } from '../store/blobs/blob-store.ts';
+import type { StoreClock } from '../store/clock.ts';
 import type { Database } from '../store/database.ts';
 import { fairShare, forgetEngines, noteEngine } from '../store/engines.ts';
 import {
@@ -62,7 +63,8 @@ export interface EngineParts {
   openMailbox: (account: Account<ImapSettings, ImapSecret>) => Mailbox;
   rawRetentionDays: number;
   timings?: Partial<SyncTimings>;
-  clock?: () => Date;
+  /** Told by each look for free grants. */
+  clock: StoreClock;
 }
 
 interface Running {
@@ -91,7 +93,6 @@ export class SyncEngine {
   readonly #refusals = new Map<string, number>();
   readonly #stop = new AbortController();
   readonly #wake = new Wakeup();
-  readonly #clock: () => Date;
   readonly #timings: SyncTimings;
   /** Files are short, and that was said. */
   #short = false;
@@ -100,7 +101,6 @@ export class SyncEngine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    this.#clock = parts.clock ?? (() => new Date());
     this.#timings = { ...DEFAULT_TIMINGS, ...parts.timings };
   }
 
@@ -154,16 +154,11 @@ export class SyncEngine {
         this.#keepOnly(share);
         const room = Math.min(share - this.#running.size, this.#connectable());
         const found =
-          room > 0
-            ? await db.engine((sql) => findClaimable(sql, this.#clock(), Math.min(room, CLAIM_BATCH)))
-            : [];
+          room > 0 ? await db.engine((sql) => findClaimable(sql, Math.min(room, CLAIM_BATCH))) : [];
         for (const grant of found) {
           if (this.#running.has(grant.grantId)) continue;
-          const now = this.#clock();
           await faultPoint('sync.before_claim');
-          const lease = await db.engine((sql) =>
-            claim(sql, grant.grantId, this.#owner, now, new Date(now.getTime() + LEASE_MS)),
-          );
+          const lease = await db.engine((sql) => claim(sql, grant.grantId, this.#owner, LEASE_MS));
           await faultPoint('sync.after_claim');
           if (lease) this.#run(grant, lease);
         }
@@ -180,9 +175,10 @@ export class SyncEngine {
 
   /** How many grants are for this engine, among all that live. */
   #share(): Promise<number> {
-    const now = this.#clock();
-    return this.#parts.db.engine(async (sql) => {
-      await noteEngine(sql, this.#owner, now, new Date(now.getTime() - LEASE_MS));
+    const { db, clock } = this.#parts;
+    return db.engine(async (sql) => {
+      await clock.ask(sql);
+      await noteEngine(sql, this.#owner, LEASE_MS);
       return fairShare(sql);
     });
   }
@@ -252,7 +248,7 @@ export class SyncEngine {
           lease,
           scope: key,
           ownAddress: normalizeAddress(loaded.email),
-          clock: this.#clock,
+          clock: this.#parts.clock.now,
         }),
         mailbox,
         parser: this.#parts.parser,
@@ -294,10 +290,9 @@ export class SyncEngine {
     secretVersion: number,
   ): Promise<void> {
     const { db, log, grants } = this.#parts;
-    const now = this.#clock();
     if (failure instanceof LeaseLostError) return;
     if (signal.aborted) {
-      await db.engine((sql) => release(sql, lease, now, null, 0));
+      await db.engine((sql) => release(sql, lease, null, null));
       return;
     }
     const code = codeOf(failure);
@@ -311,10 +306,8 @@ export class SyncEngine {
     if (vague && refusals < MAX_VAGUE_REFUSALS) this.#refusals.set(key.grantId, refusals);
     else this.#refusals.delete(key.grantId);
     const asked = failure instanceof ProviderError ? (failure.retryAfterSeconds ?? 0) * 1000 : 0;
-    const wait = Math.max(asked, vague ? timings.refusal : 0);
-    const notBefore = new Date(
-      now.getTime() + Math.max(backoff(failures, timings.backoff), Math.min(wait, MAX_RETRY_AFTER_MS)),
-    );
+    const least = Math.min(Math.max(asked, vague ? timings.refusal : 0), MAX_RETRY_AFTER_MS);
+    const wait = Math.max(backoff(failures, timings.backoff), least);
     log.warn(
       { grantId: key.grantId, code, failures },
       'the sync of a grant broke and will be taken up again',
@@ -331,18 +324,17 @@ export class SyncEngine {
     }
     await faultPoint('sync.before_release');
     await db.engine(async (sql) => {
-      await release(sql, lease, now, notBefore, failures);
+      await release(sql, lease, wait, failures);
       await noteError(sql, key, code);
     });
-    setTimeout(() => this.#wake.notify(), notBefore.getTime() - now.getTime()).unref();
+    setTimeout(() => this.#wake.notify(), wait).unref();
   }
 
   async #renew(): Promise<void> {
     const leases = [...this.#running.values()].map((r) => r.lease);
     if (leases.length === 0) return;
     try {
-      const expiresAt = new Date(this.#clock().getTime() + LEASE_MS);
-      const held = await this.#parts.db.engine((sql) => renew(sql, leases, expiresAt));
+      const held = await this.#parts.db.engine((sql) => renew(sql, leases, LEASE_MS));
       for (const [grantId, running] of this.#running) {
         if (leases.includes(running.lease) && !held.has(grantId))
           running.stop.abort(new LeaseLostError('the lease was lost'));

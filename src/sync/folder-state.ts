@@ -25,7 +25,7 @@ export interface FolderState {
   rematching: boolean;
   /** Gone, or new under its name: history leaves it alone until a look at the folder has started it over. */
   stale: boolean;
-  /** How often in a row it could not be opened, and until when (ms) it is left alone for that. */
+  /** How often in a row it could not be opened, and until when (ms, monotonic) it is left alone for that. */
   failures: number;
   retryAt: number;
   /** When all flags were last read, for servers without modification sequences; ms. */

@@ -100,7 +100,8 @@ export class GrantSync {
     else {
       this.#dirty.add(hint.path);
       const folder = this.#folders.at(hint.path);
-      if (hint.what === 'state' && folder && Date.now() - folder.scannedAt > RESCAN_MS) folder.scannedAt = 0;
+      const now = this.#ctx.writer.clock().getTime();
+      if (hint.what === 'state' && folder && now - folder.scannedAt > RESCAN_MS) folder.scannedAt = 0;
     }
     this.#wake.notify();
   }
@@ -119,9 +120,9 @@ export class GrantSync {
         const folder = this.#folders.at(path);
         if (folder) await this.#look(folder, 'quick');
       }
-      if (this.#pollDue || Date.now() - lastPoll >= wait) {
+      if (this.#pollDue || performance.now() - lastPoll >= wait) {
         this.#pollDue = false;
-        lastPoll = Date.now();
+        lastPoll = performance.now();
         const found = await this.#poll();
         wait = found ? soon : Math.min(timings.poll, wait * POLL_GROWTH);
       } else if (this.#settleDue) {
@@ -131,7 +132,7 @@ export class GrantSync {
         continue;
       }
       if (this.#dirty.size > 0 || this.#pollDue || this.#settleDue) continue;
-      await this.#wake.wait(Math.max(0, wait - (Date.now() - lastPoll)), signal);
+      await this.#wake.wait(Math.max(0, wait - (performance.now() - lastPoll)), signal);
     }
   }
 
@@ -182,7 +183,7 @@ export class GrantSync {
 
   #need(folder: FolderState): Look | null {
     const { timings, writer } = this.#ctx;
-    if (folder.failures > 1 && Date.now() < folder.retryAt) return null;
+    if (folder.failures > 1 && performance.now() < folder.retryAt) return null;
     return needOf(folder, { due: this.#due.has(folder.row.id), now: writer.clock().getTime(), timings });
   }
 
@@ -220,7 +221,7 @@ export class GrantSync {
       const { settle, poll } = this.#ctx.timings;
       folder.failures += 1;
       folder.retryAt =
-        Date.now() + Math.min(settle * 2 ** folder.failures, Math.max(poll, MAX_FOLDER_WAIT_MS));
+        performance.now() + Math.min(settle * 2 ** folder.failures, Math.max(poll, MAX_FOLDER_WAIT_MS));
       if (folder.failures === 1) this.#pollDue = true;
       // Listed, but not there: what was in it is gone, and nothing of it is to come.
       if (folder.failures > 1 && error instanceof ProviderError && error.kind === 'no_folder') {

@@ -1,9 +1,11 @@
-/** `mailquay start` as a process of its own, with a fault point that ends it. */
+/** `mailquay start` as a process of its own, with a fault point that ends or stops it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { engineSql } from './engine-sql.ts';
+import type { TestMailquay } from './mailquay.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
 const API_KEY = `crash_${randomBytes(12).toString('hex')}`;
@@ -14,12 +16,14 @@ export interface ChildOptions {
   fault?: string;
   /** One that is kept; otherwise it has one of its own for as long as it runs. */
   dataDir?: string;
+  /** Added to what it starts with. */
+  env?: Record<string, string>;
 }
 
 export class Child {
   readonly apiKey = API_KEY;
   origin = '';
-  /** The fault point that ended it; null when it ended otherwise. */
+  /** The fault point that ended or stopped it; null when none did. */
   fault: string | null = null;
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>;
@@ -31,7 +35,7 @@ export class Child {
 
   /** Without a database's URL it starts the embedded PostgreSQL. */
   constructor(databaseUrl: string | null, options: ChildOptions = {}) {
-    const { dataDir, fault } = options;
+    const { dataDir, fault, env } = options;
     this.#dataDir = dataDir ?? mkdtempSync(join(tmpdir(), 'mailquay-crash-'));
     this.#process = spawn(process.execPath, [MAIN, 'start'], {
       env: {
@@ -45,6 +49,7 @@ export class Child {
         MAILQUAY_ALLOW_PRIVATE_NETWORKS: 'true',
         MAILQUAY_LOG_LEVEL: 'error',
         ...(fault ? { MAILQUAY_FAULT: fault } : {}),
+        ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -60,7 +65,7 @@ export class Child {
     });
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.#said += chunk;
-      this.fault ??= /fault point (\S+): kill/.exec(this.#said)?.[1] ?? null;
+      this.fault ??= /fault point (\S+): (?:kill|stop)/.exec(this.#said)?.[1] ?? null;
     });
     this.ended = new Promise((resolve) => {
       this.#process.once('close', () => {
@@ -70,6 +75,14 @@ export class Child {
         resolve();
       });
     });
+  }
+
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
   }
 
   /** Resolves when it serves; false when it was killed before. */
@@ -133,4 +146,12 @@ export class Child {
     this.#process.kill('SIGKILL');
     await this.ended;
   }
+}
+
+/** What the checker asks of a mailquay, when that is a process of its own; another may follow it on its database. */
+export function besideChild(database: { url: string }, child: () => Child): TestMailquay {
+  return {
+    sql: <T>(text: string, values?: unknown[]) => engineSql<T>(database.url, text, values),
+    get: (path: string) => child().call('GET', path),
+  } as unknown as TestMailquay;
 }

@@ -61,7 +61,7 @@ export class ImapMailbox implements Mailbox {
   /** Logins come one after the other, so that each knows which connections stand. */
   #login: Promise<unknown> = Promise.resolve();
   readonly #open = new Set<ImapFlow>();
-  #lastClosed = 0;
+  #lastClosed = Number.NEGATIVE_INFINITY;
 
   constructor(
     account: Account<ImapSettings, ImapSecret>,
@@ -271,7 +271,7 @@ export class ImapMailbox implements Mailbox {
       this.#open.add(client);
       client.once('close', () => {
         this.#open.delete(client);
-        this.#lastClosed = Date.now();
+        this.#lastClosed = performance.now();
       });
       return client;
     });
@@ -281,7 +281,7 @@ export class ImapMailbox implements Mailbox {
 
   /** Whether a refused login may mean that there are connections of ours already; some servers count late. */
   #hadConnections(): boolean {
-    return this.#open.size > 0 || Date.now() - this.#lastClosed < LINGER_MS;
+    return this.#open.size > 0 || performance.now() - this.#lastClosed < LINGER_MS;
   }
 
   #release(work: WorkConnection): void {
