@@ -14,10 +14,6 @@ import { inTransaction, type StoreWriter } from '../sync/transaction.ts';
 import type { ChangeContext } from './context.ts';
 import type { Performed } from './perform.ts';
 
-/** SQLSTATE of a transaction that was ended because two waited for each other, and how often one is tried. */
-const DEADLOCK = '40P01';
-const MAX_TRIES = 5;
-
 /** UIDVALIDITY of a copy whose true place the server has not told. */
 const UNKNOWN_VALIDITY = 0;
 
@@ -26,19 +22,11 @@ export function changeWriter(ctx: ChangeContext, scope: Scope): StoreWriter {
   return {
     scope,
     clock: ctx.clock,
-    transact: async (work) => {
-      for (let tries = 1; ; tries += 1) {
-        try {
-          return await ctx.db.tenant(scope.applicationId, async (sql) => {
-            await lockGrant(sql, scope);
-            return work(sql);
-          });
-        } catch (error) {
-          // The provider has accepted the change: it is written even if PostgreSQL chose us to end a deadlock.
-          if ((error as { code?: string }).code !== DEADLOCK || tries >= MAX_TRIES) throw error;
-        }
-      }
-    },
+    transact: (work) =>
+      ctx.db.tenant(scope.applicationId, async (sql) => {
+        await lockGrant(sql, scope);
+        return work(sql);
+      }),
   };
 }
 

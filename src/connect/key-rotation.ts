@@ -106,20 +106,24 @@ async function renewColumn(
   onStep: NonNullable<RotationOptions['onStep']>,
 ): Promise<void> {
   for (let after = BEFORE_ALL_IDS; ; ) {
-    const last = await db.engine(async (sql) => {
+    const { last, renewed, unreadable } = await db.engine(async (sql) => {
+      let renewed = 0;
+      let unreadable = 0;
       const batch = await ciphertextsNotUsing(sql, column, primary, after, BATCH);
       for (const { rowId, applicationId, value } of batch) {
         const place = { table: column.table, column: column.column, rowId, applicationId };
         try {
-          const renewed = secrets.seal(primary, place, secrets.open(place, value));
-          if (await replaceCiphertext(sql, column, rowId, value, renewed)) counts.renewed++;
+          const sealed = secrets.seal(primary, place, secrets.open(place, value));
+          if (await replaceCiphertext(sql, column, rowId, value, sealed)) renewed += 1;
         } catch (error) {
           if (!(error instanceof DecryptionError || error instanceof UnknownKeyError)) throw error;
-          counts.unreadable++;
+          unreadable += 1;
         }
       }
-      return batch.at(-1)?.rowId;
+      return { last: batch.at(-1)?.rowId, renewed, unreadable };
     });
+    counts.renewed += renewed;
+    counts.unreadable += unreadable;
     if (last === undefined) return;
     after = last;
     await onStep('batch', counts.renewed);

@@ -87,11 +87,12 @@ function rawAnswer(status: number, message: string): string {
 /** How a socket ends under a query. What else is dialled answers with errors of its own kind. */
 const LOST_CONNECTION = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT']);
 
-/** Whether an error says that the database cannot be reached or has no room, rather than that we asked wrongly. */
+/** Whether an error says that the database cannot be reached, has no room or is in contention, rather than that we asked wrongly. */
 function isDatabaseUnavailable(error: unknown): boolean {
   const { code, syscall, message } = error as { code?: string; syscall?: string; message?: string };
-  // SQLSTATE classes: 08 connection, 53 resources, 57P operator (shutdown, starting up).
-  if (code && /^(08|53|57P)[0-9A-Z]{2,3}$/.test(code)) return true;
+  // SQLSTATE classes: 08 connection, 53 resources, 57P operator (shutdown, starting up); 25P03 ended for stalling.
+  // 40001 and 40P01: undone for the sake of others, again and again.
+  if (code && /^((08|53|57P)[0-9A-Z]{2,3}|25P03|40001|40P01)$/.test(code)) return true;
   if (syscall === 'connect' || (code && LOST_CONNECTION.has(code))) return true;
   // pg and pg-pool give these no code.
   return /^(timeout exceeded when trying to connect|Connection terminated|Cannot use a pool after calling end|Client has encountered a connection error)/.test(

@@ -2,10 +2,10 @@ import { writeSync } from 'node:fs';
 
 /**
  * Named points between the steps that a crash may separate: before and after each commit and network call on the way
- * of mail. `MAILQUAY_FAULT=name:action:nth` makes the nth passing of a point end in `kill` (SIGKILL), `throw`, `hang`
- * or `delay`; a name may end in `*`. Without it, and in production always, a point does nothing.
+ * of mail. `MAILQUAY_FAULT=name:action:nth` makes the nth passing of a point end in `kill` (SIGKILL), `stop`
+ * (SIGSTOP: the whole process stalls, until SIGCONT), `throw`, `hang` or `delay`; a name may end in `*`. Without it, and in production always, a point does nothing.
  */
-type Action = 'kill' | 'throw' | 'hang' | 'delay';
+type Action = 'kill' | 'stop' | 'throw' | 'hang' | 'delay';
 
 interface Fault {
   name: string;
@@ -20,7 +20,7 @@ let passed = 0;
 
 /** Reads `name:action:nth`; null when there is none or it makes no sense. */
 export function readFault(text: string | undefined): Fault | null {
-  const match = /^([\w.*]+):(kill|throw|hang|delay)(?::(\d{1,9}))?$/.exec(text ?? '');
+  const match = /^([\w.*]+):(kill|stop|throw|hang|delay)(?::(\d{1,9}))?$/.exec(text ?? '');
   if (!match) return null;
   return { name: match[1] as string, action: match[2] as Action, nth: Number(match[3] ?? 1) };
 }
@@ -40,6 +40,9 @@ function happen(action: Action, name: string): Promise<void> {
     case 'kill':
       process.kill(process.pid, 'SIGKILL');
       return new Promise(() => {});
+    case 'stop':
+      process.kill(process.pid, 'SIGSTOP');
+      return Promise.resolve();
     case 'throw':
       return Promise.reject(new Error(`fault point ${name}`));
     case 'hang':

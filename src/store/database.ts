@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 /** One open transaction, or anything else that runs SQL. What is asked without waiting in between travels together. */
@@ -29,6 +30,22 @@ const POOL_WAIT_MS = 5_000;
 const PLANNED_ONCE = 'SET LOCAL plan_cache_mode = force_generic_plan';
 const PLANNED_ANEW = 'SET LOCAL plan_cache_mode = force_custom_plan';
 
+/**
+ * A process that stalls with a transaction open must not keep others from its rows, and from its leases above all, for
+ * longer than a lease lasts: PostgreSQL ends its session after this, in ms. No work of ours waits for anything but SQL.
+ */
+const MAX_STALL_MS = 15_000;
+const ENDS_WHEN_STALLED = `SET LOCAL idle_in_transaction_session_timeout = ${MAX_STALL_MS}`;
+
+/**
+ * SQLSTATEs that ask for another try: the transaction was undone for the sake of another (40001, 40P01); 25P02 is what
+ * statements get that had been sent behind the one that was.
+ */
+const UNDONE = new Set(['40001', '40P01', '25P02']);
+const MAX_TRIES = 5;
+/** Before the second try, at most; doubles each time, in ms. */
+const TRY_AGAIN_MS = 20;
+
 // bigint comes back as a number: UIDs, sizes and unix seconds all stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
@@ -55,9 +72,12 @@ export class Database {
     this.pool.on('connect', (client) => client.on('error', () => {}));
   }
 
-  /** A transaction that sees one application only. */
+  /**
+   * A transaction that sees one application only. As all of these, it is tried again when PostgreSQL has undone it for
+   * the sake of another: `work` changes nothing but the database.
+   */
   tenant<T>(applicationId: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#transaction(applicationId, work);
+    return untilDone(() => this.#transaction(applicationId, work));
   }
 
   /**
@@ -66,17 +86,19 @@ export class Database {
    */
   async read<T>(applicationId: string, work: (sql: Sql) => Promise<T>): Promise<T> {
     const begin = beginning('READ ONLY', applicationId);
-    const client = await this.pool.connect();
-    try {
-      return await work(this.#sql(inGoes(client, { begin, end: 'COMMIT' })));
-    } finally {
-      client.release();
-    }
+    return untilDone(async () => {
+      const client = await this.pool.connect();
+      try {
+        return await work(this.#sql(inGoes(client, { begin, end: 'COMMIT' })));
+      } finally {
+        client.release();
+      }
+    });
   }
 
   /** A transaction of the engine, which sees every application and must scope each statement itself. */
   engine<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#transaction(ENGINE, work);
+    return untilDone(() => this.#transaction(ENGINE, work));
   }
 
   async close(): Promise<void> {
@@ -84,7 +106,7 @@ export class Database {
   }
 
   async #transaction<T>(applicationId: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    const begin = beginning('READ WRITE', applicationId);
+    const begin = `${beginning('READ WRITE', applicationId)}; ${ENDS_WHEN_STALLED}`;
     const client = await this.pool.connect();
     const ask = inGoes(client);
     // Travels with the first statement. Should it fail, row-level security shows that one nothing and lets it write nothing.
@@ -132,6 +154,18 @@ export class Database {
       this.#statementNames.set(text, name);
     }
     return name;
+  }
+}
+
+async function untilDone<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if (tries === MAX_TRIES || !UNDONE.has((error as { code?: string }).code ?? '')) throw error;
+      // By chance, so that two that were in each other's way do not meet again.
+      await sleep(Math.random() * TRY_AGAIN_MS * 2 ** (tries - 1));
+    }
   }
 }
 

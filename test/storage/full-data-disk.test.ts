@@ -28,7 +28,7 @@ describeOnSmallDisk('the disk of the data directory (ST2)', () => {
     database = await freshDatabase();
     const dataDir = join(disk.path, 'data');
     blobs = join(dataDir, 'blobs');
-    scene = await startScene(new Child(database.url, { dataDir }), () => database.url);
+    scene = await startScene(new Child(database.url, { dataDir }), database);
   }, 120_000);
   afterEach(async () => {
     await scene?.stop();

@@ -35,7 +35,7 @@ describeOnSmallDisk('the disk of PostgreSQL is full (ST1)', () => {
     close.push(() => disk.remove());
     const cluster = await Cluster.start(disk.path);
     close.push(() => cluster.stop());
-    const scene = await startScene(new Child(cluster.url), () => cluster.url);
+    const scene = await startScene(new Child(cluster.url), cluster);
     close.push(() => scene.stop());
     return { disk, cluster, scene };
   };

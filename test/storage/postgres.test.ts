@@ -21,7 +21,7 @@ describeWithTestbed('PostgreSQL', () => {
 
   beforeEach(async () => {
     cluster = await Cluster.start();
-    scene = await startScene(new Child(cluster.url), () => cluster.url);
+    scene = await startScene(new Child(cluster.url), cluster);
   }, 120_000);
   afterEach(async () => {
     await scene?.stop();

@@ -5,14 +5,12 @@ import { randomFrom } from '../../testbed/mail-maker.ts';
 import type { Call } from '../converge/api-user.ts';
 import type { Checked } from '../support/checker/copy.ts';
 import { expectInStep } from '../support/checker.ts';
-import type { Child } from '../support/child.ts';
+import { besideChild, type Child } from '../support/child.ts';
 import { engineSql } from '../support/engine-sql.ts';
-import type { TestMailquay } from '../support/mailquay.ts';
+import { watchedCall } from './watched-call.ts';
 
 export const USER = 'storage@mailquay.example';
 const MAILS = 80;
-/** An answer that says to come again says when, in seconds (RS3). */
-const MOST_RETRY_AFTER = 5;
 
 export interface Scene {
   dovecot: Dovecot;
@@ -29,17 +27,14 @@ export interface Scene {
   stop(): Promise<void>;
 }
 
-/** Connects a mailbox to `child` and waits until the store is in step. `databaseUrl` is asked anew each time. */
-export async function startScene(child: Child, databaseUrl: () => string): Promise<Scene> {
+/** Connects a mailbox to `child` and waits until the store is in step. The URL of the database is asked anew each time. */
+export async function startScene(child: Child, database: { url: string }): Promise<Scene> {
   const dovecot = await startDovecot();
   await fillMaildir(dovecot, USER, 'INBOX', MAILS, { seed: 3 });
   await child.ready();
   const grantId = await child.connect({ ...dovecot.user(USER), port: dovecot.imapPort });
-  const sql = <T>(text: string, values?: unknown[]) => engineSql<T>(databaseUrl(), text, values);
-  const mailquay = {
-    sql,
-    get: (path: string) => scene.child.call('GET', path),
-  } as unknown as TestMailquay;
+  const sql = <T>(text: string, values?: unknown[]) => engineSql<T>(database.url, text, values);
+  const mailquay = besideChild(database, () => scene.child);
   const bad: string[] = [];
   const scene: Scene = {
     dovecot,
@@ -48,13 +43,11 @@ export async function startScene(child: Child, databaseUrl: () => string): Promi
     sql,
     checked: { mailquay, dovecot, user: USER, grantId },
     bad,
-    call: async (method, path, body) => {
-      const answer = await scene.child.call(method, path, body);
-      if (answer.status < 500) return answer;
-      if (!(answer.status === 503 && retryAfter(answer.headers) <= MOST_RETRY_AFTER))
-        bad.push(`${method} ${path}: ${answer.status} ${answer.text}\n${scene.child.said()}`);
-      return null;
-    },
+    call: watchedCall(
+      (method, path, body) => scene.child.call(method, path, body),
+      bad,
+      () => scene.child.said(),
+    ),
     stop: async () => {
       await scene.child.kill();
       await dovecot.stop();
@@ -62,10 +55,6 @@ export async function startScene(child: Child, databaseUrl: () => string): Promi
   };
   await expectInStep(scene.checked, { ms: 60_000 });
   return scene;
-}
-
-function retryAfter(headers: Headers): number {
-  return Number(headers.get('retry-after') ?? Number.NaN);
 }
 
 /** A mail that no compression makes small. */

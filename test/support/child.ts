@@ -132,10 +132,6 @@ export class Child {
     return (body as { data: { id: string } }).data.id;
   }
 
-  get pid(): number {
-    return this.#process.pid as number;
-  }
-
   /** Asks it to stop, as an operator does. */
   async stop(): Promise<void> {
     this.#process.kill('SIGTERM');
