@@ -68,6 +68,16 @@ describe('durability of the server', () => {
       .toBe('on');
   });
 
+  it('refuses data_sync_retry = on, by name (ST3)', async () => {
+    // As the server itself would have it after a restart, which the setting needs.
+    const believing = {
+      query: async (sql: string) =>
+        client.query(sql.replace('pg_settings', `(VALUES ('data_sync_retry', 'on')) AS s (name, setting)`)),
+    };
+    await expect(assertDurable(believing)).rejects.toThrow(/data_sync_retry = on.*Set data_sync_retry = off/);
+    expect((await client.query('SHOW data_sync_retry')).rows).toEqual([{ data_sync_retry: 'off' }]);
+  });
+
   it('refuses a server older than 15', async () => {
     const old = { query: async () => ({ rows: [{ number: 140_012, name: '14.12' }] }) };
     await expect(assertVersion(old)).rejects.toThrow(ServerVersionError);

@@ -13,9 +13,10 @@ export class NotDurableError extends StartupError {
   override name = 'NotDurableError';
   readonly setting: string;
 
-  constructor(setting: string) {
+  constructor(setting: string, value: string) {
+    const safe = value === 'on' ? 'off' : 'on';
     super(
-      `PostgreSQL runs with ${setting} = off, so mail that was acknowledged could be lost in a crash. Set ${setting} = on (postgresql.conf, ALTER SYSTEM, or ALTER ROLE / ALTER DATABASE ... RESET ${setting}) and start again.`,
+      `PostgreSQL runs with ${setting} = ${value}, so mail that was acknowledged could be lost in a crash. Set ${setting} = ${safe} (postgresql.conf, ALTER SYSTEM, or ALTER ROLE / ALTER DATABASE ... RESET ${setting}) and start again.`,
     );
     this.setting = setting;
   }
@@ -34,14 +35,16 @@ export class ServerVersionError extends StartupError {
 
 /**
  * Refuses a server on which a commit does not survive a crash: `fsync` and `full_page_writes` must be on, and
- * `synchronous_commit` anything but off, as this connection sees them. Throws a {@link NotDurableError}.
+ * `synchronous_commit` anything but off, as this connection sees them; and with `data_sync_retry` PostgreSQL would believe
+ * a second fsync after one that failed, though the kernel has dropped what was to be written. Throws a {@link NotDurableError}.
  */
 export async function assertDurable(client: Queryable): Promise<void> {
   const { rows } = await client.query(
-    `SELECT name FROM pg_settings
-      WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off' ORDER BY name`,
+    `SELECT name, setting FROM pg_settings
+      WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
+        OR name = 'data_sync_retry' AND setting = 'on' ORDER BY name`,
   );
-  if (rows[0]) throw new NotDurableError(String(rows[0].name));
+  if (rows[0]) throw new NotDurableError(String(rows[0].name), String(rows[0].setting));
 }
 
 /** Refuses a server older than PostgreSQL 15 with a {@link ServerVersionError}. */

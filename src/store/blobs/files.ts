@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, opendir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import {
   BlobMissing,
@@ -20,15 +20,18 @@ export class FileBlobStore implements BlobStore {
   readonly #root: string;
   /** Unfinished writes; no key starts with a dot, so none can name them. */
   readonly #unfinished: string;
+  /** The outermost directory that we may have made: its name and all below it are ours to make durable. */
+  #outermost: string;
 
   constructor(directory: string) {
-    this.#root = directory;
-    this.#unfinished = join(directory, '.unfinished');
+    this.#root = resolve(directory);
+    this.#outermost = this.#root;
+    this.#unfinished = join(this.#root, '.unfinished');
   }
 
   async put(key: string, chunks: Buffer[], { copy = false }: PutOptions = {}): Promise<void> {
     const path = join(this.#root, checkKey(key));
-    await makeDirectory(this.#unfinished);
+    await this.#makeDirectory(this.#unfinished);
     const draft = join(this.#unfinished, randomUUID());
     try {
       const file = await open(draft, 'wx', 0o600);
@@ -77,14 +80,31 @@ export class FileBlobStore implements BlobStore {
   /** Gives a finished file its name. An erasure may take the folder away in between: then it is made again. */
   async #place(draft: string, path: string, copy: boolean): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      await makeDirectory(dirname(path));
+      await this.#makeDirectory(dirname(path));
       try {
         await rename(draft, path);
-        if (!copy) await syncDirectory(dirname(path));
+        if (!copy) await this.#syncNames(path);
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === 3) throw error;
       }
+    }
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    const first = await mkdir(path, { recursive: true, mode: 0o700 });
+    if (first && first.length < this.#outermost.length) this.#outermost = first;
+  }
+
+  /**
+   * Makes a file's name durable, and those of all directories on the way, each time: that one is there does not say that
+   * whoever made it has synced it, or could.
+   */
+  async #syncNames(path: string): Promise<void> {
+    const last = dirname(this.#outermost);
+    for (let directory = dirname(path); ; directory = dirname(directory)) {
+      await syncDirectory(directory);
+      if (directory === last) return;
     }
   }
 
@@ -130,13 +150,6 @@ function behind(chunks: Buffer[], bytes: number): Buffer[] {
     skipped += chunk.length;
   }
   return [];
-}
-
-/** Makes a directory with its parents, and makes each new name durable. */
-async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (!first) return;
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
 }
 
 async function syncDirectory(path: string): Promise<void> {
