@@ -102,7 +102,7 @@ describeOnSmallDisk('the disk of PostgreSQL is full (ST1)', () => {
     const socket = encodeURIComponent(join(dataDir, 'postgres-socket'));
     const url = (user: string) => `postgres://${user}@/mailquay?host=${socket}&port=5432`;
     const first = new Child(null, { dataDir });
-    const scene = await startScene(first, () => url('mailquay'));
+    const scene = await startScene(first, { url: url('mailquay') });
     close.push(() => scene.stop());
     const since = await snapshot(scene.checked);
     const superuser = new pg.Client(url('postgres'));
