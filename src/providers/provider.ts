@@ -103,6 +103,9 @@ export interface ByteRange {
   length: number;
 }
 
+/** A message above this is large, in bytes: few of them are in memory at a time. */
+export const LARGE_MESSAGE_BYTES = 8 * 1024 * 1024;
+
 /** A folder that is selected on a connection until it is closed, and what was seen of it at that moment. */
 export interface OpenFolder {
   readonly path: string;
@@ -126,7 +129,10 @@ export interface OpenFolder {
   changes(sinceModseq: number, from: number, to: number): Promise<FolderChanges>;
   /** Cheap identities, without bodies. Messages that are gone do not come back. */
   identities(uids: number[]): Promise<RemoteIdentity[]>;
-  /** Whole messages, in the order given. Those that are gone do not come back. */
+  /**
+   * Whole messages, in the order given. Those that are gone do not come back. Of large ones (LARGE_MESSAGE_BYTES) a few
+   * come at a time, over all mailboxes: each is to be dealt with before the next message is asked for.
+   */
   messages(uids: number[]): AsyncIterable<RemoteMessage | UnreadableMessage>;
   /**
    * What can be had of a message whose body does not come: with its headers, or without even those.

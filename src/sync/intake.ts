@@ -1,5 +1,5 @@
 import { faultPoint } from '../platform/fault-point.ts';
-import type { OpenFolder, RemoteMessage } from '../providers/provider.ts';
+import { LARGE_MESSAGE_BYTES, type OpenFolder, type RemoteMessage } from '../providers/provider.ts';
 import { lastChangeId } from '../store/changes.ts';
 import type { FolderCursor } from '../store/folder-cursors.ts';
 import { storedUids } from '../store/locations.ts';
@@ -241,7 +241,7 @@ async function readTogether(
       }
       messages.push(message);
       bytes += message.raw.length;
-      if (bytes < AHEAD_BYTES) continue;
+      if (bytes < AHEAD_BYTES && message.raw.length < LARGE_MESSAGE_BYTES) continue;
       await ahead(messages);
       messages = [];
       bytes = 0;

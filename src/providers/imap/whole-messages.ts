@@ -1,17 +1,29 @@
-import type { RemoteMessage, UnreadableMessage } from '../provider.ts';
+import { LARGE_MESSAGE_BYTES, type RemoteMessage, type UnreadableMessage } from '../provider.ts';
 import { MAX_MESSAGE_BYTES } from './connection.ts';
 import { readFlags } from './flags.ts';
 import { type FolderSession, unixSeconds } from './folder-session.ts';
+import { Turnstile } from './turnstile.ts';
 import { uidSet } from './uid-set.ts';
 
 /** The slowest rate at which bodies still make progress. */
 const SLOWEST_BYTES_PER_MS = 20;
 /** Bodies are fetched in chunks of about this many bytes, so that memory stays bounded. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
+const CHUNK_BYTES = LARGE_MESSAGE_BYTES;
 /** Messages of which one command asks much. */
 export const CHUNK_MESSAGES = 250;
 /** Of a mail above MAX_MESSAGE_BYTES only this much is read: its headers and a little more. */
 const HEAD_BYTES = 256 * 1024;
+
+/**
+ * Large mails that are on their way at the same time, over all mailboxes: each is in memory some five times (as it comes,
+ * whole, on its way to the parser, in the parser, decoded). In pairs, so that one is fetched while the other is stored.
+ */
+const LARGE_AT_ONCE = 2;
+/** Long enough for a large mail over a usual line, in ms. */
+const LARGE_MS = 60_000;
+/** Whoever waits asks its server for nothing, which may hang up on it, and so might we: it is told this often, in ms. */
+const STILL_HERE_MS = 15_000;
+const largeMessages = new Turnstile(LARGE_AT_ONCE, LARGE_MS);
 
 /** Whole messages, in the order given. Those that are gone do not come; `exists`: mails in the folder when it was opened. */
 export async function* wholeMessages(
@@ -24,19 +36,25 @@ export async function* wholeMessages(
   for (const row of await session.collect(uidSet(uids), query, true, session.timings.fetch, uids.length)) {
     if (row.uid && row.size !== undefined) sizes.set(row.uid, row.size);
   }
+  const stillHere = () => session.command(session.timings.command, 'NOOP', () => session.client.noop());
   for (const chunk of chunks(uids, sizes)) {
-    const read = await fetchWhole(session, chunk.uids, chunk.bytes);
-    for (const uid of chunk.uids) {
-      const message = read.get(uid);
-      if (message) {
-        yield message;
-        continue;
+    const leave = chunk.bytes > CHUNK_BYTES ? await largeMessages.enter(stillHere, STILL_HERE_MS) : null;
+    try {
+      const read = await fetchWhole(session, chunk.uids, chunk.bytes);
+      for (const uid of chunk.uids) {
+        const message = read.get(uid);
+        if (message) {
+          yield message;
+          continue;
+        }
+        // Fewer rows than asked for, without an error: ask again for this one alone.
+        const alone = (await fetchWhole(session, [uid], sizes.get(uid) ?? 0)).get(uid);
+        if (alone) yield alone;
+        else if ((await session.present([uid], exists)).length > 0)
+          yield { uid, unreadable: 'the server lists the message but does not send it' };
       }
-      // Fewer rows than asked for, without an error: ask again for this one alone.
-      const alone = (await fetchWhole(session, [uid], sizes.get(uid) ?? 0)).get(uid);
-      if (alone) yield alone;
-      else if ((await session.present([uid], exists)).length > 0)
-        yield { uid, unreadable: 'the server lists the message but does not send it' };
+    } finally {
+      leave?.();
     }
   }
 }
