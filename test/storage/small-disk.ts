@@ -17,7 +17,12 @@ export class SmallDisk {
   /** Takes all the room that is left. */
   fill(): void {
     const { bavail, bsize } = statfsSync(this.path);
-    writeFileSync(this.#ballast, Buffer.alloc(bavail * bsize));
+    try {
+      writeFileSync(this.#ballast, Buffer.alloc(bavail * bsize));
+    } catch (error) {
+      // Somebody took some of it meanwhile: full all the same.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
   }
 
   /** Gives back the room that was taken. */
