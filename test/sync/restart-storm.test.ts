@@ -20,9 +20,9 @@ const AWAY_MS = 6_000;
 const MOST_PER_SECOND = 66;
 /** Grants at a server that ends each session for so long, in ms: so few that nothing but their own back-off holds them. */
 const FEW = 20;
-const HOPELESS_MS = 12_000;
-/** The back-off doubles from 1 s; if it did not, each would try some twenty times. */
-const MOST_HOPELESS_LOGINS = 8;
+const HOPELESS_MS = 8_000;
+/** The back-off doubles from 1 s; if it did not, each would try once a second or more often. */
+const MOST_HOPELESS_LOGINS = 6;
 
 vi.setConfig({ testTimeout: 120_000 + GRANTS * 1_000, hookTimeout: 120_000 + GRANTS * 1_000 });
 
