@@ -20,10 +20,11 @@ import {
   renew,
 } from '../store/leases.ts';
 import { noteError } from '../store/sync-states.ts';
-import { backoff, HostLimiter } from './backoff.ts';
+import { HostLimiter } from './backoff.ts';
 import { DEFAULT_TIMINGS, type SyncMetrics, type SyncTimings } from './context.ts';
 import { GrantSync } from './grant-sync.ts';
 import type { ParsePool } from './parse-pool.ts';
+import { Setbacks } from './setback.ts';
 import { syncWriter } from './transaction.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -89,8 +90,7 @@ export class SyncEngine {
   readonly #owner = randomUUID();
   readonly #running = new Map<string, Running>();
   readonly #hosts = new HostLimiter();
-  /** Vague refusals of logins in a row, by grant. */
-  readonly #refusals = new Map<string, number>();
+  readonly #setbacks: Setbacks;
   readonly #stop = new AbortController();
   readonly #wake = new Wakeup();
   readonly #timings: SyncTimings;
@@ -102,6 +102,7 @@ export class SyncEngine {
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#timings = { ...DEFAULT_TIMINGS, ...parts.timings };
+    this.#setbacks = new Setbacks(this.#timings);
   }
 
   start(): void {
@@ -295,19 +296,10 @@ export class SyncEngine {
       await db.engine((sql) => release(sql, lease, null, null));
       return;
     }
-    const code = codeOf(failure);
     // On a line on which no connection lives for long, mail gets through all the same.
     const before = stored > 0 ? 0 : await db.engine((sql) => failuresOf(sql, key.grantId));
     const failures = before + 1;
-    const timings = this.#timings;
-    const refused = failure instanceof ProviderError && failure.kind === 'authentication';
-    const vague = refused && failure.vague;
-    const refusals = refused ? (failures > 1 ? (this.#refusals.get(key.grantId) ?? 0) : 0) + 1 : 0;
-    if (vague && refusals < MAX_VAGUE_REFUSALS) this.#refusals.set(key.grantId, refusals);
-    else this.#refusals.delete(key.grantId);
-    const asked = failure instanceof ProviderError ? (failure.retryAfterSeconds ?? 0) * 1000 : 0;
-    const least = Math.min(Math.max(asked, vague ? timings.refusal : 0), MAX_RETRY_AFTER_MS);
-    const wait = Math.max(backoff(failures, timings.backoff), least);
+    const { code, wait, invalid } = this.#setbacks.judge(key.grantId, failure, failures);
     log.warn(
       { grantId: key.grantId, code, failures },
       'the sync of a grant broke and will be taken up again',
@@ -319,9 +311,7 @@ export class SyncEngine {
         'unexpected error in a sync',
       );
     }
-    if (refused && (!vague || refusals >= MAX_VAGUE_REFUSALS)) {
-      await grants.refuse(key, secretVersion);
-    }
+    if (invalid) await grants.refuse(key, secretVersion);
     await faultPoint('sync.before_release');
     await db.engine(async (sql) => {
       await release(sql, lease, wait, failures);
@@ -346,21 +336,8 @@ export class SyncEngine {
   }
 }
 
-/**
- * A login that is refused without a code may fail for many reasons (RFC 5530 came late): only so many in a row, with
- * pauses between, make a grant invalid. A refusal that says why does so at once.
- */
-const MAX_VAGUE_REFUSALS = 3;
-/** A provider's wish to be left alone is honoured up to this, in ms. */
-const MAX_RETRY_AFTER_MS = 60 * 60_000;
-
 class GrantChanged extends Error {
   override name = 'GrantChanged';
-}
-
-function codeOf(failure: unknown): string {
-  if (failure instanceof ProviderError) return failure.kind;
-  return (failure as NodeJS.ErrnoException)?.code ?? 'internal';
 }
 
 function serializer(): <T>(work: () => Promise<T>) => Promise<T> {
