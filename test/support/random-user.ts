@@ -165,6 +165,12 @@ export class RandomUser {
   }
 
   async #doveadm(...args: string[]): Promise<void> {
-    await this.#dovecot.doveadm(...args);
+    try {
+      await this.#dovecot.doveadm(...args);
+    } catch (error) {
+      // Whoever changes the mailbox beside us has taken the folder away.
+      if (!/deleted under us|Mailbox doesn't exist/.test((error as Error).message)) throw error;
+      this.#note('(in vain)');
+    }
   }
 }
