@@ -73,7 +73,7 @@ describeOnSmallDisk('the disk of PostgreSQL is full (ST1)', () => {
     expect(scene.bad).toEqual([]);
   });
 
-  test('PostgreSQL ends over its log: every answer says when to come again until it is back', async () => {
+  const endsOverItsLog = async () => {
     const { disk, cluster, scene } = await scenario();
     const { grantId, checked } = scene;
     const since = await snapshot(checked);
@@ -93,7 +93,12 @@ describeOnSmallDisk('the disk of PostgreSQL is full (ST1)', () => {
     await eventually(async () => expect((await scene.child.call('GET', '/readyz')).status).toBe(200), 30_000);
     await expectInStep(checked, { since, ms: 60_000 });
     expect(scene.bad).toEqual([]);
-  });
+  };
+  if (process.env.LONG)
+    test(
+      'PostgreSQL ends over its log: every answer says when to come again until it is back',
+      endsOverItsLog,
+    );
 
   test('the embedded PostgreSQL ends: mailquay says what to do, and goes on when that is done', async () => {
     const disk = new SmallDisk(DISK_MEGABYTES);

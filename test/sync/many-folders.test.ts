@@ -18,8 +18,8 @@ import { forgetLeases } from '../support/engine-sql.ts';
 import { eventually } from '../support/eventually.ts';
 import { freshDatabase } from '../support/test-database.ts';
 
-const MAILS = Number(process.env.LARGE_MAILBOX ?? 10_000);
-const FOLDERS = 500;
+const MAILS = Number(process.env.LARGE_MAILBOX ?? 4_000);
+const FOLDERS = Number(process.env.LARGE_FOLDERS ?? 200);
 /** What a first sync may take beyond what the process has when it is ready, in bytes: whatever the size of the mailbox. */
 const MEMORY = 600 * 2 ** 20;
 /** A list is asked for this often meanwhile, and answered within this on the median, in ms. */

@@ -123,9 +123,12 @@ describe(`${GRANTS} grants at one server`, () => {
       rude.cutAll();
       await sleep(HOPELESS_MS);
       const hopeless = logins() - before;
-      const failures = await count('SELECT min(failures) AS n FROM leases WHERE grant_id = ANY($1)', grants);
+      const failures = await count(
+        'SELECT avg(failures)::float8 AS n FROM leases WHERE grant_id = ANY($1)',
+        grants,
+      );
       await annotate(
-        `${hopeless} logins of ${FEW} grants in ${HOPELESS_MS} ms; each has failed ${failures} times or more`,
+        `${hopeless} logins of ${FEW} grants in ${HOPELESS_MS} ms; each has failed ${failures} times on average`,
       );
       // A login that was accepted starts nothing over.
       expect(failures).toBeGreaterThan(1);
