@@ -8,6 +8,8 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'mailquay-compile-cache');
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'testbed/**/*.test.ts'],
+    // Long forms: `npm run storage` and others like it.
+    exclude: process.env.LONG ? ['node_modules/**'] : ['node_modules/**', '**/*.long.test.ts'],
     globalSetup: ['test/support/shared-postgres.ts'],
     pool: 'forks',
     // Files share a process, one after the other: loading everything anew for each is a tenth of the time.

@@ -100,7 +100,7 @@ describeOnSmallDisk('the disk of PostgreSQL is full (ST1)', () => {
       endsOverItsLog,
     );
 
-  test('the embedded PostgreSQL ends: mailquay says what to do, and goes on when that is done', async () => {
+  const endsWithIt = async () => {
     const disk = new SmallDisk(DISK_MEGABYTES);
     close.push(() => disk.remove());
     const dataDir = join(disk.path, 'data');
@@ -124,7 +124,9 @@ describeOnSmallDisk('the disk of PostgreSQL is full (ST1)', () => {
     scene.child = new Child(null, { dataDir });
     await scene.child.ready();
     await expectInStep(scene.checked, { since, ms: 60_000 });
-  });
+  };
+  if (process.env.LONG)
+    test('the embedded PostgreSQL ends: mailquay says what to do, and goes on when that is done', endsWithIt);
 });
 
 /** Writes until the log has no room: the segments that it has would last a while otherwise. */

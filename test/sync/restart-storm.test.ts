@@ -8,7 +8,7 @@ import { eventually, startMailquay, type TestMailquay } from '../support/mailqua
 import { type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts';
 import { mail } from '../support/scripted-truth.ts';
 
-const GRANTS = Number(process.env.STORM_GRANTS ?? 100);
+const GRANTS = Number(process.env.STORM_GRANTS ?? 40);
 /** Connected at the same time. */
 const AT_ONCE = 8;
 /** How long the server stays away, in ms. */
