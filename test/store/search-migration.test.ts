@@ -34,8 +34,8 @@ beforeAll(async () => {
       threads_unread, threads_starred, threads_with_attachments;
     ALTER TABLE messages DROP COLUMN metadata_key1, DROP COLUMN metadata_key2, DROP COLUMN metadata_key3,
       DROP COLUMN metadata_key4, DROP COLUMN metadata_key5;
-    DELETE FROM migrations WHERE name = '0003-search.sql'`);
-  expect(await migrate(client)).toEqual(['0003-search.sql']);
+    DELETE FROM migrations WHERE name IN ('0003-search.sql', '0007-ranking.sql')`);
+  expect(await migrate(client)).toEqual(['0003-search.sql', '0007-ranking.sql']);
 });
 afterAll(async () => {
   await client?.end();

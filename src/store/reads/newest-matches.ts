@@ -121,7 +121,7 @@ export function weekKeys(grantId: string, from: number, to: number): string {
  * makes the planner begin with the few messages.
  */
 export const FOUND = (matching: Matching, limit: string) => `(
-    SELECT s.message_id, s.date, s.document FROM message_search s ${matching.joins}
+    SELECT s.message_id, s.date, s.head FROM message_search s ${matching.joins}
     WHERE s.grant_id = $2 AND ${matching.document} AND (s.date, s.message_id) < ($3::bigint, $4::text) ${matching.conditions}
     ORDER BY s.date DESC, s.message_id DESC LIMIT ${limit}) AS f
   JOIN messages m ON m.grant_id = $2 AND m.id = f.message_id`;

@@ -70,10 +70,9 @@ function rankedStatement(
   const heads = parameters.add(search.terms.map((term) => term.inHead));
   return {
     text: `SELECT m.id, m.thread_id AS "threadId", m.date, (
-        SELECT coalesce(sum(CASE WHEN h.words @@ t.subject THEN ${SUBJECT_SCORE} WHEN h.words @@ t.head THEN ${HEAD_SCORE} ELSE 0 END), 0)
+        SELECT coalesce(sum(CASE WHEN f.head @@ t.subject THEN ${SUBJECT_SCORE} WHEN f.head @@ t.head THEN ${HEAD_SCORE} ELSE 0 END), 0)
         FROM unnest(${subjects}::text[]::tsquery[], ${heads}::text[]::tsquery[]) AS t (subject, head)) AS score
       FROM ${FOUND(found, parameters.add(range.limit ?? null))}
-      CROSS JOIN LATERAL (SELECT ts_filter(f.document, '{a,b}') AS words OFFSET 0) AS h
       WHERE m.application_id = $1 ORDER BY m.date DESC, m.id DESC`,
     values: parameters.values,
   };
