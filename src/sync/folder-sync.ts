@@ -32,7 +32,8 @@ export async function syncFolder(
   await faultPoint('sync.after_open');
   try {
     const { cursor } = state;
-    const sourcesFirst = now - (state.copiesSeenAt ?? now) < ctx.timings.settle;
+    // After a hint always: the poll looks first where mail is missing, however long that takes.
+    const sourcesFirst = how === 'quick' || now - (state.copiesSeenAt ?? now) < ctx.timings.settle;
     if (!cursor || cursor.uidValidity !== folder.uidValidity)
       return await start(ctx, folder, state, sourcesFirst);
     await takeNew(ctx, folder, state, cursor, sourcesFirst);

@@ -151,7 +151,8 @@ export class GrantSync {
       if (!folder.row.selectable) continue;
       const need = this.#need(folder);
       // What was hinted at meanwhile is quickest to have on the connection that watches it.
-      if (need === 'look' && folder.cursor && this.#dirty.delete(folder.row.path))
+      const copiesWait = folder.copiesSeenAt !== null;
+      if (need === 'look' && folder.cursor && !copiesWait && this.#dirty.delete(folder.row.path))
         needs.push({ folder, need: 'quick' });
       else if (need) needs.push({ folder, need });
       else if (folder.failures === 0 && !hasHistory(folder)) folder.inStepAt = began.getTime();
